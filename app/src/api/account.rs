@@ -1,0 +1,17 @@
+//! The signed-in account.
+
+use crate::{error::AppError, model::account::Profile};
+use leptos::prelude::*;
+
+/// Who is signed in; `None` for a visitor.
+#[server(prefix = "/api/fn", endpoint = "profile")]
+pub async fn profile() -> Result<Option<Profile>, AppError> {
+    Ok(use_context::<crate::ports::CurrentUser>().and_then(|current| current.0))
+}
+
+/// Sets the time zone days are counted in.
+#[server(prefix = "/api/fn", endpoint = "set_time_zone")]
+pub async fn set_time_zone(time_zone: String) -> Result<Profile, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.accounts.set_time_zone(user, &time_zone).await
+}

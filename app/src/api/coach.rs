@@ -1,0 +1,38 @@
+//! Conversations with the coach; the question itself travels over the socket.
+
+use crate::{
+    error::AppError,
+    model::{
+        coach::{CoachStatus, Conversation, ConversationSummary},
+        id::ConversationId,
+    },
+};
+use leptos::prelude::*;
+
+/// The conversation list, most recently used first.
+#[server(prefix = "/api/fn", endpoint = "conversations")]
+pub async fn conversations() -> Result<Vec<ConversationSummary>, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.coach.conversations(user).await
+}
+
+/// One conversation with its messages.
+#[server(prefix = "/api/fn", endpoint = "conversation")]
+pub async fn conversation(id: ConversationId) -> Result<Conversation, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.coach.conversation(user, id).await
+}
+
+/// Removes a conversation.
+#[server(prefix = "/api/fn", endpoint = "delete_conversation")]
+pub async fn delete_conversation(id: ConversationId) -> Result<(), AppError> {
+    let (services, user) = super::signed_in()?;
+    services.coach.delete(user, id).await
+}
+
+/// What would answer a question now.
+#[server(prefix = "/api/fn", endpoint = "coach_status")]
+pub async fn coach_status() -> Result<CoachStatus, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.coach.status(user).await
+}

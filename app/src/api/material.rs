@@ -1,0 +1,63 @@
+//! The library and the reader.
+
+use crate::{
+    error::AppError,
+    model::{
+        id::MaterialId,
+        material::{HighlightRequest, Material, PageView},
+    },
+};
+use leptos::prelude::*;
+
+/// All materials, newest first.
+#[server(prefix = "/api/fn", endpoint = "materials")]
+pub async fn materials() -> Result<Vec<Material>, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.list(user).await
+}
+
+/// One material.
+#[server(prefix = "/api/fn", endpoint = "material")]
+pub async fn material(id: MaterialId) -> Result<Material, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.get(user, id).await
+}
+
+/// One page of a material.
+#[server(prefix = "/api/fn", endpoint = "material_page")]
+pub async fn material_page(
+    id: MaterialId,
+    page: u32,
+    highlight: HighlightRequest,
+) -> Result<PageView, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.page(user, id, page, highlight).await
+}
+
+/// Gives a material another title.
+#[server(prefix = "/api/fn", endpoint = "rename_material")]
+pub async fn rename_material(id: MaterialId, title: String) -> Result<Material, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.rename(user, id, &title).await
+}
+
+/// Removes a material and everything made from it.
+#[server(prefix = "/api/fn", endpoint = "delete_material")]
+pub async fn delete_material(id: MaterialId) -> Result<(), AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.delete(user, id).await
+}
+
+/// Reads a failed material again.
+#[server(prefix = "/api/fn", endpoint = "retry_material")]
+pub async fn retry_material(id: MaterialId) -> Result<Material, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.retry(user, id).await
+}
+
+/// Adds the built-in sample.
+#[server(prefix = "/api/fn", endpoint = "add_sample")]
+pub async fn add_sample() -> Result<Material, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.add_sample(user).await
+}

@@ -1,0 +1,8 @@
+//! The values the browser and the server both speak. Plain serde data: no store, no HTTP, no view.
+
+pub mod account;
+pub mod analytics;
+pub mod coach;
+pub mod home;
+pub mod id;
+pub mod material;

@@ -1,0 +1,220 @@
+//! What the browser and the coach say to each other, over the socket and in stored conversations.
+
+use super::{
+    id::{ConversationId, MaterialId, MessageId},
+    material::Span,
+};
+use crate::error::AppError;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Most characters a question may hold.
+pub const QUESTION_MAX_CHARS: usize = 8_000;
+
+/// A question worth asking: trimmed, not empty, at most [`QUESTION_MAX_CHARS`] characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question(String);
+
+impl Question {
+    /// Parses what a student typed.
+    ///
+    /// # Errors
+    /// [`AppError`] of kind `Invalid` saying which limit was broken.
+    pub fn parse(text: &str) -> Result<Self, AppError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(AppError::invalid("Type a question first."));
+        }
+        let chars = text.chars().count();
+        if chars > QUESTION_MAX_CHARS {
+            return Err(AppError::invalid(format!(
+                "That is {chars} characters; a question can hold {QUESTION_MAX_CHARS}. Shorten it and send it again."
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The question's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Browser to server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientMessage {
+    /// A question; without a conversation it starts a new one.
+    UserMessage {
+        #[serde(default)]
+        conversation_id: Option<ConversationId>,
+        content: String,
+    },
+    /// Stop the answer that is being written; what has arrived is kept.
+    Cancel,
+}
+
+/// Server to browser: `context`, then `token`s and `citation`s, then one `complete` or `error`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum CoachEvent {
+    /// The question is stored and these passages were found for it.
+    Context {
+        conversation_id: ConversationId,
+        /// The stored question.
+        question: Box<Message>,
+        /// Id of the answer that is about to be written.
+        answer_id: MessageId,
+        /// Which provider answers, in the words a student reads.
+        provider: String,
+        passages: Vec<Passage>,
+        /// Plain words when the search is not at its best (model missing, still reading).
+        note: Option<String>,
+    },
+    /// The next piece of the answer.
+    Token { text: String },
+    /// A citation that has just been checked.
+    Citation { citation: Citation },
+    /// The answer is stored; this replaces what was streamed.
+    Complete { message: Box<Message> },
+    /// The question failed; `message` holds the stored part of the answer, if there is one.
+    Error {
+        error: AppError,
+        message: Option<Box<Message>>,
+    },
+}
+
+/// A stretch of the student's own pages that was found for a question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Passage {
+    /// `n` of the `[n]` in the answer, from 1.
+    pub number: u32,
+    pub material_id: MaterialId,
+    /// The material's title when the question was asked.
+    pub title: String,
+    pub chunk_id: i64,
+    /// From 1.
+    pub page_first: u32,
+    pub page_last: u32,
+    /// Offsets of the passage on `page_first` (to the end of that page if it runs on).
+    pub span: Span,
+    pub text: String,
+    /// Fused relevance, 0 to 1 within this retrieval.
+    pub score: f32,
+}
+
+/// A place an answer points to, checked against the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Citation {
+    /// The passage's number.
+    pub number: u32,
+    /// True when the number is one of this answer's passages and the quote stands on the page.
+    pub verified: bool,
+    /// The rest is present only when verified.
+    pub source: Option<CitationSource>,
+}
+
+/// Where a verified citation leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CitationSource {
+    pub material_id: MaterialId,
+    pub title: String,
+    pub chunk_id: i64,
+    /// From 1.
+    pub page: u32,
+    /// Offsets of the quote on that page.
+    pub span: Span,
+    /// The page's own words at that place.
+    pub quote: String,
+}
+
+impl CitationSource {
+    /// The reader's address for this place.
+    pub fn href(&self) -> String {
+        reader_href(self.material_id, self.page, self.chunk_id, self.span)
+    }
+}
+
+impl Passage {
+    /// The reader's address for this passage.
+    pub fn href(&self) -> String {
+        reader_href(self.material_id, self.page_first, self.chunk_id, self.span)
+    }
+}
+
+fn reader_href(material: MaterialId, page: u32, chunk: i64, span: Span) -> String {
+    format!(
+        "/library/{material}?page={page}&chunk={chunk}&from={}&to={}",
+        span.start, span.end
+    )
+}
+
+/// Who wrote a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    Student,
+    Coach,
+}
+
+/// How a message ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageState {
+    /// Being written (or the server stopped while it was).
+    Partial,
+    Complete,
+    /// The student stopped it, or left.
+    Cancelled,
+    /// The provider failed on the way.
+    Failed,
+}
+
+/// One stored question or answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    pub id: MessageId,
+    pub author: Author,
+    pub state: MessageState,
+    /// As typed, or as the model wrote it.
+    pub text: String,
+    /// The answer as safe HTML with its citations as links; empty for a student's message.
+    pub html: String,
+    /// Label of the provider that answered; empty for a student's message.
+    pub provider: String,
+    /// Why it failed, for a failed answer.
+    pub problem: Option<String>,
+    pub passages: Vec<Passage>,
+    pub citations: Vec<Citation>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// A line of the conversation list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversationSummary {
+    pub id: ConversationId,
+    /// The first question, shortened.
+    pub title: String,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A whole conversation, oldest message first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conversation {
+    pub id: ConversationId,
+    pub title: String,
+    pub messages: Vec<Message>,
+}
+
+/// What answers and how well it can search right now; shown on the library and coach pages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoachStatus {
+    /// Label of the provider that will answer.
+    pub provider: String,
+    /// Set when the embedding model is missing: says so, with the command that fixes it.
+    pub search_note: Option<String>,
+    /// Materials that can be asked about.
+    pub ready_materials: u32,
+    /// Materials still on their way.
+    pub pending_materials: u32,
+}

@@ -1,0 +1,133 @@
+//! A material: one uploaded document and what has become of it.
+
+use super::id::MaterialId;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Most characters a title may hold.
+pub const TITLE_MAX_CHARS: usize = 200;
+
+/// What kind of document the bytes were found to be (never what the upload claimed).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaType {
+    Pdf,
+    Markdown,
+    PlainText,
+}
+
+impl MediaType {
+    /// The MIME type the original is served with.
+    pub const fn mime(self) -> &'static str {
+        match self {
+            Self::Pdf => "application/pdf",
+            Self::Markdown => "text/markdown; charset=utf-8",
+            Self::PlainText => "text/plain; charset=utf-8",
+        }
+    }
+}
+
+/// Why a material could not be read. Each has a sentence and a next step in [`MaterialState::Failed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// Needs a password to open.
+    Locked,
+    /// Not a readable file of its type.
+    Damaged,
+    /// Pages hold pictures of text, no text.
+    Scanned,
+    /// Nothing in it: no bytes, no pages, or no text and no pictures.
+    Empty,
+    /// More pages or more text than the limits allow.
+    TooLarge,
+    /// Not a kind of file Studyin reads.
+    Unsupported,
+    /// Reading it took longer, or more memory, than the limits allow.
+    GaveUp,
+    /// Something on the server's side, such as a full disk; trying again may help.
+    Server,
+}
+
+/// Where a material stands on its way to being searchable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum MaterialState {
+    /// Waiting for its turn.
+    Queued,
+    /// Text is being taken out of the pages. `page` is the last page read, from 0.
+    Reading { page: u32, pages: Option<u32> },
+    /// Passages are being made searchable by meaning.
+    Embedding { done: u32, total: u32 },
+    /// Searchable and readable.
+    Ready,
+    /// Ended; `message` says what was wrong and what to do.
+    Failed { kind: FailureKind, message: String },
+}
+
+impl MaterialState {
+    /// Whether nothing more will happen without the student.
+    pub const fn is_settled(&self) -> bool {
+        matches!(self, Self::Ready | Self::Failed { .. })
+    }
+}
+
+/// One document of the student's library.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Material {
+    pub id: MaterialId,
+    /// Shown everywhere; starts as the file's name without its extension, can be renamed.
+    pub title: String,
+    /// The name the file was uploaded with, cleaned of control characters.
+    pub file_name: String,
+    pub media_type: MediaType,
+    pub size_bytes: u64,
+    /// Known once the document has been opened.
+    pub page_count: Option<u32>,
+    /// Pages that gave no text of their own (pictures, blank pages).
+    pub empty_pages: u32,
+    pub state: MaterialState,
+    /// False while the search by meaning still lacks this material (no model yet).
+    pub embedded: bool,
+    pub uploaded_at: DateTime<Utc>,
+}
+
+/// One page as the reader shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageView {
+    /// From 1.
+    pub page: u32,
+    /// The cleaned text; citations' offsets count its Unicode scalar values.
+    pub text: String,
+    /// The passage to highlight on this page, if one was asked for and lies on it.
+    pub highlight: Option<Span>,
+}
+
+/// A stretch of a page's text in Unicode scalar positions, `start` inclusive, `end` exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    pub start: u32,
+    pub end: u32,
+}
+
+/// What the reader was asked to highlight: the address carries the offsets themselves so that a
+/// link outlives the chunk it was made from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HighlightRequest {
+    /// A stored chunk, by its id.
+    pub chunk: Option<i64>,
+    /// Offsets on the page; wins over `chunk`.
+    pub span: Option<Span>,
+}
+
+/// What became of one uploaded file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum UploadOutcome {
+    /// Stored and queued.
+    Added { material: Material },
+    /// The same bytes were here already; this is the material they belong to.
+    Duplicate { material: Material },
+    /// Not stored; says why and what to do.
+    Refused { file_name: String, message: String },
+}

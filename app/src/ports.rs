@@ -1,0 +1,117 @@
+//! What the pages need from a server, as traits. The server implements them in `services.rs`;
+//! nothing here knows how. Every method takes the asking user's id: a foreign id and a missing
+//! one are answered alike, with `NotFound`.
+
+use crate::{
+    error::AppError,
+    model::{
+        account::Profile,
+        analytics::{AnalyticsPage, Overview, Standing},
+        coach::{CoachStatus, Conversation, ConversationSummary},
+        id::{ConversationId, MaterialId, UserId},
+        material::{HighlightRequest, Material, PageView},
+    },
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// What a port answers.
+pub type Answer<T> = Result<T, AppError>;
+
+/// The student's documents.
+#[async_trait]
+pub trait Materials: Send + Sync {
+    /// All of the user's materials, newest first.
+    async fn list(&self, user: UserId) -> Answer<Vec<Material>>;
+    /// One material.
+    async fn get(&self, user: UserId, id: MaterialId) -> Answer<Material>;
+    /// One page of a material, `page` from 1; `NotFound` past the last.
+    async fn page(
+        &self,
+        user: UserId,
+        id: MaterialId,
+        page: u32,
+        highlight: HighlightRequest,
+    ) -> Answer<PageView>;
+    /// Gives a material another title (1 to `TITLE_MAX_CHARS` characters after trimming).
+    async fn rename(&self, user: UserId, id: MaterialId, title: &str) -> Answer<Material>;
+    /// Removes a material with its file and everything made from it; stops its ingest.
+    async fn delete(&self, user: UserId, id: MaterialId) -> Answer<()>;
+    /// Queues a failed material again.
+    async fn retry(&self, user: UserId, id: MaterialId) -> Answer<Material>;
+    /// Adds the built-in sample, or finds the one that is there.
+    async fn add_sample(&self, user: UserId) -> Answer<Material>;
+}
+
+/// Conversations with the coach. Asking itself goes over the socket.
+#[async_trait]
+pub trait Coach: Send + Sync {
+    /// The user's conversations, most recently used first.
+    async fn conversations(&self, user: UserId) -> Answer<Vec<ConversationSummary>>;
+    /// One conversation with all its messages.
+    async fn conversation(&self, user: UserId, id: ConversationId) -> Answer<Conversation>;
+    /// Removes a conversation and its messages.
+    async fn delete(&self, user: UserId, id: ConversationId) -> Answer<()>;
+    /// What would answer a question now.
+    async fn status(&self, user: UserId) -> Answer<CoachStatus>;
+}
+
+/// Study time, XP, streaks.
+#[async_trait]
+pub trait Analytics: Send + Sync {
+    /// Figures of the last `days` days (1 to 365, today included).
+    async fn overview(&self, user: UserId, days: u32) -> Answer<Overview>;
+    /// The whole page: figures, days, charts.
+    async fn page(&self, user: UserId, days: u32) -> Answer<AnalyticsPage>;
+    /// Level, XP and streak today.
+    async fn standing(&self, user: UserId) -> Answer<Standing>;
+    /// A page of a material has been on screen in the reader.
+    async fn record_page_read(&self, user: UserId, id: MaterialId, page: u32) -> Answer<()>;
+}
+
+/// The signed-in account.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// The user's profile.
+    async fn profile(&self, user: UserId) -> Answer<Profile>;
+    /// Sets the time zone days are counted in; refuses an unknown IANA name.
+    async fn set_time_zone(&self, user: UserId, time_zone: &str) -> Answer<Profile>;
+}
+
+/// All ports in one value, provided to every page and server function as Leptos context.
+#[derive(Clone)]
+pub struct Services {
+    pub accounts: Arc<dyn Accounts>,
+    pub materials: Arc<dyn Materials>,
+    pub coach: Arc<dyn Coach>,
+    pub analytics: Arc<dyn Analytics>,
+}
+
+/// Who is asking, provided beside [`Services`] for every request; `None` for a visitor.
+#[derive(Clone, Debug)]
+pub struct CurrentUser(pub Option<Profile>);
+
+/// What the sign-in and sign-up pages show after a refused form, provided as context when the
+/// server renders such a page again. The password is never kept.
+#[derive(Clone, Debug, Default)]
+pub struct FormState {
+    /// What was wrong and what to do.
+    pub problem: Option<String>,
+    /// A good word, e.g. after a changed password.
+    pub notice: Option<String>,
+    /// The e-mail address as typed.
+    pub email: String,
+    /// Where to go after signing in; a path on this site.
+    pub next: String,
+    /// Whether new accounts can be made.
+    pub signups_open: bool,
+    /// Whether this sign-up makes the owner and needs the set-up token from the server's log.
+    pub needs_setup_token: bool,
+    /// Most bytes one uploaded file may have.
+    pub file_max_bytes: u64,
+}
+
+/// Marks a page that must work as plain HTML forms and therefore ships no script: sign-in and
+/// sign-up. Provided as context by the server.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainPage;
