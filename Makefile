@@ -1,0 +1,38 @@
+# Studyin: every target is a script in scripts/, which says what it does and how long it may take.
+# Settings come from the environment or from .env (see .env.example).
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run build test check bench watch model screenshots clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Install what is missing: toolchain, build tools, npm packages, embedding model
+	@scripts/setup.sh
+
+run: ## Build and serve on http://127.0.0.1:3000 (the first time takes a while, later seconds)
+	@scripts/run.sh
+
+build: ## Build the release server and its pages without starting it
+	@scripts/build.sh
+
+test: ## Everything: format, lints, Rust tests, browser tests; installs what it needs
+	@scripts/test.sh
+
+check: ## Format, lints and type checks; no tests, no browser
+	@scripts/check.sh
+
+bench: ## Measure start-up, memory, first-visit bytes and CPU per page of the release build
+	@scripts/bench.sh
+
+watch: ## Development server that rebuilds and reloads on every edit
+	@scripts/watch.sh
+
+model: ## Fetch and verify the embedding model only
+	@scripts/model.sh
+
+screenshots: ## Picture every page, phone and desktop, light and dark, into target/screenshots
+	@scripts/screenshots.sh
+
+clean: ## Remove everything built; your data folder and the build tools stay
+	@scripts/clean.sh

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Everything: format, lints, release build, Rust tests, browser tests. Ends non-zero when any failed.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+scripts/setup.sh
+scripts/model.sh
+SETUP_DONE=yes scripts/check.sh
+scripts/build.sh
+
+if [ -n "${CORPUS_DIR:-}" ]; then
+  [ -d "$CORPUS_DIR" ] || die "CORPUS_DIR is set to $CORPUS_DIR, which is not a folder."
+  CORPUS_DIR="$(cd "$CORPUS_DIR" && pwd)"
+  export CORPUS_DIR
+  if ! has pdftotext && has apt-get && is_root; then
+    say "Debian's poppler-utils, for pdftotext (seconds)"
+    DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq poppler-utils </dev/null || true
+  fi
+  has pdftotext || note "pdftotext is not installed: the corpus is read, but not compared with it"
+else
+  note "CORPUS_DIR is not set: the walk through a folder of real PDFs is skipped"
+fi
+
+failed=""
+
+say "Rust tests (the first time about 5 minutes to compile)"
+started=$SECONDS
+rust_log="$ROOT/target/rust-tests.log"
+cargo test --release -p app -p server --no-fail-fast </dev/null 2>&1 | tee "$rust_log" || failed="Rust tests"
+note "Rust tests took $(elapsed $((SECONDS - started)))"
+
+npm_install end2end
+scripts/browser.sh
+say "Browser tests (about 2 minutes)"
+browser_log="$ROOT/target/browser-tests.log"
+(cd end2end && npx --no-install tsc --noEmit) || failed="${failed:+$failed, }types of the browser tests"
+(cd end2end && npx --no-install playwright test </dev/null) 2>&1 | tee "$browser_log" ||
+  failed="${failed:+$failed, }browser tests"
+
+say "Closing lines"
+grep -E '^test result:' "$rust_log" || true
+tail -n 1 "$browser_log"
+if [ -n "$failed" ]; then die "failed: $failed"; fi
+say "All passed in $(elapsed $SECONDS)"
