@@ -1,1 +1,354 @@
-//! (to be written)
+//! The ports of `app` as this server implements them: each method calls one story or one query and
+//! says the outcome in the user's words. The only place that turns a leaf's error into an
+//! [`AppError`]; the error itself is logged here, once, under the reference the user sees.
+
+use crate::{
+    accounts::{Accounts, AccountError},
+    analytics::{Activity, Analytics, AnalyticsError},
+    coach::{Coach, CoachError},
+    ingest::{Ingest, IngestError},
+    store::{Db, StoreError, materials},
+};
+use app::{
+    charts,
+    error::{AppError, ErrorKind},
+    model::{
+        account::Profile,
+        analytics::{AnalyticsPage, Overview, Standing},
+        coach::{CoachStatus, Conversation, ConversationSummary},
+        id::{ConversationId, MaterialId, UserId},
+        material::{HighlightRequest, Material, PageView, Span, TITLE_MAX_CHARS},
+    },
+    ports::{self, Answer, Services},
+};
+use async_trait::async_trait;
+use std::{fmt::Display, sync::Arc};
+
+/// Longest period the analytics page covers, in days.
+const DAYS_MAX: u32 = 365;
+
+/// Bundles the ports for the pages.
+pub fn services(
+    db: Db,
+    accounts: Arc<Accounts>,
+    ingest: Arc<Ingest>,
+    coach: Arc<Coach>,
+    analytics: Arc<Analytics>,
+) -> Services {
+    Services {
+        accounts: Arc::new(AccountsPort(accounts)),
+        materials: Arc::new(MaterialsPort { db, ingest }),
+        coach: Arc::new(CoachPort(coach)),
+        analytics: Arc::new(AnalyticsPort(analytics)),
+    }
+}
+
+/// Logs what happened under a fresh reference and gives the user the sentence with it.
+pub fn told(kind: ErrorKind, sentence: &str, cause: &dyn Display) -> AppError {
+    let mut bytes = [0_u8; 4];
+    // Without randomness the reference is only less unique; the log line still carries it.
+    let _ = getrandom::fill(&mut bytes);
+    let reference = format!("{:08x}", u32::from_be_bytes(bytes));
+    tracing::error!(reference, error = %cause, "request.failed");
+    AppError {
+        kind,
+        message: sentence.to_owned(),
+        reference: Some(reference),
+    }
+}
+
+/// What a failed query is called towards a user.
+pub fn store_error(error: &StoreError) -> AppError {
+    if error.is_disk_full() {
+        told(
+            ErrorKind::Unavailable,
+            "The server's disk is full, so nothing was saved. Free some space, then try again.",
+            error,
+        )
+    } else {
+        told(
+            ErrorKind::Internal,
+            "The server could not reach its database. Try again; if it stays, look at the server's log.",
+            error,
+        )
+    }
+}
+
+/// What a failed step of the library is called towards a user.
+pub fn ingest_error(error: &IngestError) -> AppError {
+    match error {
+        IngestError::Store(error) => store_error(error),
+        IngestError::DiskFull => told(
+            ErrorKind::Unavailable,
+            "The server's disk is full, so nothing was saved. Free some space, then try again.",
+            error,
+        ),
+        other => told(
+            ErrorKind::Internal,
+            "The server could not keep the file. Try again; if it stays, look at the server's log.",
+            other,
+        ),
+    }
+}
+
+/// The title a student may give: one line, trimmed, within the limit.
+fn parse_title(title: &str) -> Answer<String> {
+    let title: String = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    let title: String = title.chars().filter(|c| !c.is_control()).collect();
+    let chars = title.chars().count();
+    if title.is_empty() {
+        return Err(AppError::invalid("Give the material a title."));
+    }
+    if chars > TITLE_MAX_CHARS {
+        return Err(AppError::invalid(format!(
+            "That title has {chars} characters; {TITLE_MAX_CHARS} fit."
+        )));
+    }
+    Ok(title)
+}
+
+struct MaterialsPort {
+    db: Db,
+    ingest: Arc<Ingest>,
+}
+
+#[async_trait]
+impl ports::Materials for MaterialsPort {
+    async fn list(&self, user: UserId) -> Answer<Vec<Material>> {
+        materials::list(&self.db, user)
+            .await
+            .map_err(|error| store_error(&error))
+    }
+
+    async fn get(&self, user: UserId, id: MaterialId) -> Answer<Material> {
+        materials::find(&self.db, user, id)
+            .await
+            .map_err(|error| store_error(&error))?
+            .ok_or_else(no_material)
+    }
+
+    async fn page(
+        &self,
+        user: UserId,
+        id: MaterialId,
+        page: u32,
+        highlight: HighlightRequest,
+    ) -> Answer<PageView> {
+        let text = materials::page_text(&self.db, user, id, page)
+            .await
+            .map_err(|error| store_error(&error))?
+            .ok_or_else(|| AppError::not_found("page"))?;
+        let wanted = match (highlight.span, highlight.chunk) {
+            (Some(span), _) => Some(span),
+            (None, Some(chunk)) => materials::chunk_span(&self.db, user, id, chunk)
+                .await
+                .map_err(|error| store_error(&error))?
+                .filter(|place| (place.page_first..=place.page_last).contains(&page))
+                .map(|place| on_page(place, page)),
+            (None, None) => None,
+        };
+        let length = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+        let highlight = wanted
+            .map(|span| Span {
+                start: span.start.min(length),
+                end: span.end.min(length),
+            })
+            .filter(|span| span.start < span.end);
+        Ok(PageView {
+            page,
+            text,
+            highlight,
+        })
+    }
+
+    async fn rename(&self, user: UserId, id: MaterialId, title: &str) -> Answer<Material> {
+        let title = parse_title(title)?;
+        self.ingest
+            .rename(user, id, &title)
+            .await
+            .map_err(|error| ingest_error(&error))?
+            .ok_or_else(no_material)
+    }
+
+    async fn delete(&self, user: UserId, id: MaterialId) -> Answer<()> {
+        match self.ingest.delete(user, id).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(no_material()),
+            Err(error) => Err(ingest_error(&error)),
+        }
+    }
+
+    async fn retry(&self, user: UserId, id: MaterialId) -> Answer<Material> {
+        self.ingest
+            .retry(user, id)
+            .await
+            .map_err(|error| ingest_error(&error))?
+            .ok_or_else(no_material)
+    }
+
+    async fn add_sample(&self, user: UserId) -> Answer<Material> {
+        self.ingest
+            .add_sample(user)
+            .await
+            .map_err(|error| ingest_error(&error))
+    }
+}
+
+fn no_material() -> AppError {
+    AppError::not_found("material")
+}
+
+/// The part of a chunk that lies on `page`: a chunk that runs over several pages covers the first
+/// from its start, the last up to its end, and the ones between wholly.
+fn on_page(place: materials::ChunkPlace, page: u32) -> Span {
+    Span {
+        start: if page == place.page_first {
+            place.span.start
+        } else {
+            0
+        },
+        end: if page == place.page_last {
+            place.span.end
+        } else {
+            u32::MAX
+        },
+    }
+}
+
+struct CoachPort(Arc<Coach>);
+
+fn coach_error(error: &CoachError) -> AppError {
+    match error {
+        CoachError::Store(error) => store_error(error),
+        #[allow(unreachable_patterns)]
+        other => told(
+            ErrorKind::Internal,
+            "The coach could not do that. Try again; if it stays, look at the server's log.",
+            other,
+        ),
+    }
+}
+
+#[async_trait]
+impl ports::Coach for CoachPort {
+    async fn conversations(&self, user: UserId) -> Answer<Vec<ConversationSummary>> {
+        self.0
+            .conversations(user)
+            .await
+            .map_err(|error| coach_error(&error))
+    }
+
+    async fn conversation(&self, user: UserId, id: ConversationId) -> Answer<Conversation> {
+        self.0
+            .conversation(user, id)
+            .await
+            .map_err(|error| coach_error(&error))?
+            .ok_or_else(|| AppError::not_found("conversation"))
+    }
+
+    async fn delete(&self, user: UserId, id: ConversationId) -> Answer<()> {
+        match self.0.delete(user, id).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(AppError::not_found("conversation")),
+            Err(error) => Err(coach_error(&error)),
+        }
+    }
+
+    async fn status(&self, user: UserId) -> Answer<CoachStatus> {
+        self.0
+            .status(user)
+            .await
+            .map_err(|error| coach_error(&error))
+    }
+}
+
+struct AnalyticsPort(Arc<Analytics>);
+
+fn analytics_error(error: &AnalyticsError) -> AppError {
+    match error {
+        AnalyticsError::Store(error) => store_error(error),
+        AnalyticsError::NotFound => AppError::not_found("page"),
+        #[allow(unreachable_patterns)]
+        other => told(
+            ErrorKind::Internal,
+            "The figures could not be read. Try again; if it stays, look at the server's log.",
+            other,
+        ),
+    }
+}
+
+/// A period the page can show.
+fn parse_days(days: u32) -> Answer<u32> {
+    if (1..=DAYS_MAX).contains(&days) {
+        Ok(days)
+    } else {
+        Err(AppError::invalid(format!(
+            "A period has 1 to {DAYS_MAX} days; {days} was asked for."
+        )))
+    }
+}
+
+#[async_trait]
+impl ports::Analytics for AnalyticsPort {
+    async fn overview(&self, user: UserId, days: u32) -> Answer<Overview> {
+        self.0
+            .overview(user, parse_days(days)?)
+            .await
+            .map_err(|error| analytics_error(&error))
+    }
+
+    async fn page(&self, user: UserId, days: u32) -> Answer<AnalyticsPage> {
+        let overview = self.overview(user, days).await?;
+        let days = self
+            .0
+            .days(user, days)
+            .await
+            .map_err(|error| analytics_error(&error))?;
+        Ok(AnalyticsPage {
+            overview,
+            calendar_chart: charts::calendar(&days),
+            xp_chart: charts::xp(&days),
+            days,
+        })
+    }
+
+    async fn standing(&self, user: UserId) -> Answer<Standing> {
+        self.0
+            .standing(user)
+            .await
+            .map_err(|error| analytics_error(&error))
+    }
+
+    async fn record_page_read(&self, user: UserId, id: MaterialId, page: u32) -> Answer<()> {
+        self.0
+            .record(
+                user,
+                Activity::PageRead {
+                    material: id,
+                    page,
+                },
+            )
+            .await
+            .map_err(|error| analytics_error(&error))
+    }
+}
+
+struct AccountsPort(Arc<Accounts>);
+
+#[async_trait]
+impl ports::Accounts for AccountsPort {
+    async fn profile(&self, user: UserId) -> Answer<Profile> {
+        self.0
+            .profile(user)
+            .await
+            .map_err(|error| account_error(&error))?
+            .ok_or_else(AppError::signed_out)
+    }
+
+    async fn set_time_zone(&self, user: UserId, time_zone: &str) -> Answer<Profile> {
+        self.0
+            .set_time_zone(user, time_zone)
+            .await
+            .map_err(|error| account_error(&error))
+    }
+}

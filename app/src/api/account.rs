@@ -4,7 +4,7 @@ use crate::{error::AppError, model::account::Profile};
 use leptos::prelude::*;
 
 /// Who is signed in; `None` for a visitor.
-#[server(prefix = "/api/fn", endpoint = "profile")]
+#[server(name = FetchProfile, prefix = "/api/fn", endpoint = "profile")]
 pub async fn profile() -> Result<Option<Profile>, AppError> {
     Ok(use_context::<crate::ports::CurrentUser>().and_then(|current| current.0))
 }

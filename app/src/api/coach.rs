@@ -17,7 +17,7 @@ pub async fn conversations() -> Result<Vec<ConversationSummary>, AppError> {
 }
 
 /// One conversation with its messages.
-#[server(prefix = "/api/fn", endpoint = "conversation")]
+#[server(name = FetchConversation, prefix = "/api/fn", endpoint = "conversation")]
 pub async fn conversation(id: ConversationId) -> Result<Conversation, AppError> {
     let (services, user) = super::signed_in()?;
     services.coach.conversation(user, id).await
@@ -31,7 +31,7 @@ pub async fn delete_conversation(id: ConversationId) -> Result<(), AppError> {
 }
 
 /// What would answer a question now.
-#[server(prefix = "/api/fn", endpoint = "coach_status")]
+#[server(name = FetchCoachStatus, prefix = "/api/fn", endpoint = "coach_status")]
 pub async fn coach_status() -> Result<CoachStatus, AppError> {
     let (services, user) = super::signed_in()?;
     services.coach.status(user).await

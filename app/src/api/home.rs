@@ -4,7 +4,7 @@ use crate::{error::AppError, model::home::Home};
 use leptos::prelude::*;
 
 /// The student's desk; `None` for a visitor.
-#[server(prefix = "/api/fn", endpoint = "home")]
+#[server(name = FetchHome, prefix = "/api/fn", endpoint = "home")]
 pub async fn home() -> Result<Option<Home>, AppError> {
     /// Materials shown on the home page.
     const RECENT: usize = 4;

@@ -17,7 +17,7 @@ pub async fn materials() -> Result<Vec<Material>, AppError> {
 }
 
 /// One material.
-#[server(prefix = "/api/fn", endpoint = "material")]
+#[server(name = FetchMaterial, prefix = "/api/fn", endpoint = "material")]
 pub async fn material(id: MaterialId) -> Result<Material, AppError> {
     let (services, user) = super::signed_in()?;
     services.materials.get(user, id).await

@@ -1,0 +1,71 @@
+//! `GET /api/events`: what changes in the student's account, as server-sent events. The rows are
+//! the truth and an event is only a hint: whoever missed some reads the rows again (`resync`).
+
+use super::{session::SignedIn, state::AppState};
+use crate::{changes::Change, store::materials};
+use app::model::id::UserId;
+use axum::{
+    extract::State,
+    response::sse::{Event, KeepAlive, Sse},
+};
+use futures::{Stream, StreamExt, stream};
+use std::{convert::Infallible, time::Duration};
+use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
+
+/// Silence after which a comment line tells proxies that the stream lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// Wait the browser is told to keep before it connects again.
+const RECONNECT: Duration = Duration::from_secs(3);
+
+/// Streams the signed-in student's changes until she leaves or the server stops.
+pub async fn events(
+    State(app): State<AppState>,
+    SignedIn(profile): SignedIn,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let user = profile.id;
+    let stopping = app.stopping.clone();
+    let changes = BroadcastStream::new(app.changes.subscribe()).filter_map(move |change| {
+        let app = app.clone();
+        async move { event(&app, user, change).await }
+    });
+    let hello = stream::once(async { Event::default().event("hello").retry(RECONNECT).data("{}") });
+    let events = hello
+        .chain(changes)
+        .map(Ok)
+        .take_until(stopping.cancelled_owned());
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+/// The event a change becomes for this user; `None` when it is not hers or has nothing to show.
+async fn event(
+    app: &AppState,
+    user: UserId,
+    change: Result<Change, BroadcastStreamRecvError>,
+) -> Option<Event> {
+    let change = match change {
+        Ok(change) if change.user() == user => change,
+        Ok(_) => return None,
+        Err(BroadcastStreamRecvError::Lagged(_)) => {
+            return Some(Event::default().event("resync").data("{}"));
+        }
+    };
+    match change {
+        Change::MaterialChanged { material, .. } | Change::MaterialSearchable { material, .. } => {
+            let material = materials::find(&app.db, user, material).await.ok()??;
+            Event::default().event("material").json_data(material).ok()
+        }
+        Change::MaterialDeleted { material, .. } => Event::default()
+            .event("material_deleted")
+            .json_data(serde_json::json!({ "id": material }))
+            .ok(),
+        Change::ActivityRecorded { .. } => Some(Event::default().event("activity").data("{}")),
+        Change::AnswerRecorded { conversation, .. } => Event::default()
+            .event("conversation")
+            .json_data(serde_json::json!({ "id": conversation }))
+            .ok(),
+        Change::ConversationDeleted { conversation, .. } => Event::default()
+            .event("conversation_deleted")
+            .json_data(serde_json::json!({ "id": conversation }))
+            .ok(),
+    }
+}
