@@ -1,1 +1,455 @@
-//! (to be written)
+//! The settings, as one typed value read once at the start.
+//! The only file that reads the environment; it opens nothing and connects to nothing.
+//!
+//! A wrong setting stops the start and names the variable, what is wrong with it, and an example.
+
+use secrecy::SecretString;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
+    path::PathBuf,
+    str::FromStr,
+};
+
+/// Bytes in the MB that settings are given in.
+const MB: u64 = 1024 * 1024;
+/// Folder under `DATA_DIR` where `make setup` puts the embedding model.
+const MODEL_FOLDER: &str = "models/all-MiniLM-L6-v2";
+
+/// Everything an operator can set. `.env.example` explains each.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub addr: SocketAddr,
+    pub data_dir: PathBuf,
+    /// Where students reach the server, when that is not simply its address.
+    pub public_url: Option<PublicUrl>,
+    pub signups: Signups,
+    pub log: LogConfig,
+    /// Most bytes one uploaded file may have.
+    pub file_max_bytes: u64,
+    /// Most bytes one student's files may have together.
+    pub user_max_bytes: u64,
+    pub chat: ChatConfig,
+    pub rates: Rates,
+    pub model_dir: PathBuf,
+    /// The folder with the built site (`pkg/` and the public files).
+    pub site_root: PathBuf,
+    /// Whether the address of a client is taken from `X-Forwarded-For`.
+    pub trust_proxy: bool,
+    /// The program that `ingest` runs as `PROGRAM extract FILE`; this very binary.
+    pub extractor: PathBuf,
+}
+
+impl Config {
+    /// Whether students reach the server over https.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(|url| url.https)
+    }
+}
+
+/// The address in front of the server, such as a reverse proxy's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    pub https: bool,
+    /// Host, and port if it is not the scheme's own; lower case.
+    pub authority: String,
+}
+
+impl PublicUrl {
+    /// The host without its port.
+    pub fn host(&self) -> &str {
+        host_of(&self.authority)
+    }
+}
+
+/// `host` of `host:port`, with brackets around an IPv6 address left in place.
+pub fn host_of(authority: &str) -> &str {
+    let after_brackets = authority.rfind(']').map_or(0, |at| at + 1);
+    authority[after_brackets..]
+        .find(':')
+        .map_or(authority, |at| &authority[..after_brackets + at])
+}
+
+/// Whether strangers may make accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signups {
+    Open,
+    /// Only the first account can be made.
+    Closed,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    /// A filter such as `info` or `info,server::ingest=debug`.
+    pub level: String,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Which chat provider answers.
+#[derive(Clone, Debug)]
+pub enum ChatConfig {
+    /// Quotes the student's own pages; needs nothing.
+    Builtin,
+    /// Any server that speaks OpenAI's `/v1/chat/completions`.
+    OpenAi {
+        /// Without a trailing slash, e.g. `http://127.0.0.1:11434/v1`.
+        base_url: String,
+        model: String,
+        api_key: Option<SecretString>,
+    },
+}
+
+/// Rates that keep one student, or one address, from taking the whole server.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    pub questions_per_minute: NonZeroU32,
+    pub uploads_per_minute: NonZeroU32,
+    pub sign_ups_per_hour: NonZeroU32,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name} {problem}. Example: {example}")]
+pub struct ConfigError {
+    pub name: &'static str,
+    pub problem: String,
+    pub example: String,
+}
+
+impl Config {
+    /// Reads `.env` of the working directory if there is one, then the environment, which wins.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    #[allow(clippy::disallowed_methods)]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        match dotenvy::from_path(".env") {
+            Ok(()) => {}
+            Err(error) if error.not_found() => {}
+            Err(error) => {
+                return Err(ConfigError {
+                    name: ".env",
+                    problem: format!("cannot be read: {error}"),
+                    example: "see .env.example; a value with spaces needs quotes".to_owned(),
+                });
+            }
+        }
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// Reads the settings from wherever `lookup` finds them.
+    ///
+    /// # Errors
+    /// The first setting that cannot be used.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let from = Settings { lookup: &lookup };
+        let data_dir = PathBuf::from(from.text("DATA_DIR").unwrap_or_else(|| "./data".to_owned()));
+        let model_dir = from
+            .text("MODEL_DIR")
+            .map_or_else(|| data_dir.join(MODEL_FOLDER), PathBuf::from);
+        let file_max_bytes = from.number("FILE_MAX_MB", 50_u64, 1..=2_048)? * MB;
+        let user_max_bytes = from.number("USER_MAX_MB", 5_120_u64, 1..=1_048_576)? * MB;
+        if user_max_bytes < file_max_bytes {
+            return Err(ConfigError {
+                name: "USER_MAX_MB",
+                problem: "is smaller than FILE_MAX_MB, so that no largest file would ever fit"
+                    .to_owned(),
+                example: "USER_MAX_MB=5120".to_owned(),
+            });
+        }
+        Ok(Self {
+            addr: SocketAddr::new(from.host()?, from.number("PORT", 3_000_u16, 0..=65_535)?),
+            data_dir,
+            public_url: from.public_url()?,
+            signups: from.choice(
+                "SIGNUPS",
+                &[("open", Signups::Open), ("closed", Signups::Closed)],
+            )?,
+            log: LogConfig {
+                format: from.choice(
+                    "LOG_FORMAT",
+                    &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+                )?,
+                level: from.log_level()?,
+            },
+            file_max_bytes,
+            user_max_bytes,
+            chat: from.chat()?,
+            rates: Rates {
+                questions_per_minute: from.rate("QUESTIONS_PER_MINUTE", 20)?,
+                uploads_per_minute: from.rate("UPLOADS_PER_MINUTE", 120)?,
+                sign_ups_per_hour: from.rate("SIGNUPS_PER_HOUR", 60)?,
+            },
+            model_dir,
+            site_root: from
+                .text("SITE_ROOT")
+                .map_or_else(default_site_root, PathBuf::from),
+            trust_proxy: from.choice("TRUST_PROXY", &[("no", false), ("yes", true)])?,
+            extractor: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("server")),
+        })
+    }
+}
+
+/// The site lies beside the build's own folder (`target/release/server`, `target/site`), or where
+/// the program is started.
+fn default_site_root() -> PathBuf {
+    std::env::current_exe()
+        .ok()
+        .and_then(|program| Some(program.parent()?.parent()?.join("site")))
+        .filter(|site| site.is_dir())
+        .unwrap_or_else(|| PathBuf::from("target/site"))
+}
+
+/// Typed access to the raw settings.
+struct Settings<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Settings<'_> {
+    /// A setting that is there and not blank.
+    fn text(&self, name: &str) -> Option<String> {
+        (self.lookup)(name)
+            .map(|value| value.trim().to_owned())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn number<T>(
+        &self,
+        name: &'static str,
+        default: T,
+        range: std::ops::RangeInclusive<T>,
+    ) -> Result<T, ConfigError>
+    where
+        T: FromStr + PartialOrd + fmt::Display + Copy,
+    {
+        let Some(text) = self.text(name) else {
+            return Ok(default);
+        };
+        text.parse()
+            .ok()
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| ConfigError {
+                name,
+                problem: format!(
+                    "is {text:?}, but must be a whole number from {} to {}",
+                    range.start(),
+                    range.end()
+                ),
+                example: format!("{name}={default}"),
+            })
+    }
+
+    fn rate(&self, name: &'static str, default: u32) -> Result<NonZeroU32, ConfigError> {
+        let rate = self.number(name, default, 1..=1_000_000)?;
+        Ok(NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN))
+    }
+
+    /// One of a few words; the first is the default.
+    fn choice<T: Copy>(
+        &self,
+        name: &'static str,
+        choices: &[(&'static str, T)],
+    ) -> Result<T, ConfigError> {
+        let text = self
+            .text(name)
+            .unwrap_or_else(|| choices[0].0.to_owned())
+            .to_lowercase();
+        choices
+            .iter()
+            .find(|(word, _)| *word == text)
+            .map(|(_, value)| *value)
+            .ok_or_else(|| {
+                let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+                ConfigError {
+                    name,
+                    problem: format!("is {text:?}, but must be one of: {}", words.join(", ")),
+                    example: format!("{name}={}", choices[0].0),
+                }
+            })
+    }
+
+    fn host(&self) -> Result<IpAddr, ConfigError> {
+        let Some(text) = self.text("HOST") else {
+            return Ok(Ipv4Addr::LOCALHOST.into());
+        };
+        if text.eq_ignore_ascii_case("localhost") {
+            return Ok(Ipv4Addr::LOCALHOST.into());
+        }
+        text.trim_matches(['[', ']'])
+            .parse()
+            .map_err(|_| ConfigError {
+                name: "HOST",
+                problem: format!("is {text:?}, but must be an IP address of this machine"),
+                example: "HOST=127.0.0.1 (this machine only) or HOST=0.0.0.0 (the network)"
+                    .to_owned(),
+            })
+    }
+
+    fn public_url(&self) -> Result<Option<PublicUrl>, ConfigError> {
+        let Some(text) = self.text("PUBLIC_URL") else {
+            return Ok(None);
+        };
+        let wrong = |problem: &str| ConfigError {
+            name: "PUBLIC_URL",
+            problem: format!("is {text:?}, but {problem}"),
+            example: "PUBLIC_URL=https://study.example.org".to_owned(),
+        };
+        let uri: http::Uri = text.parse().map_err(|_| wrong("is not an address"))?;
+        let https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(wrong("must begin with https:// or http://")),
+        };
+        let authority = uri.authority().ok_or_else(|| wrong("names no host"))?;
+        if authority.as_str().contains('@') || !matches!(uri.path(), "" | "/") {
+            return Err(wrong("must hold only a scheme, a host and perhaps a port"));
+        }
+        let own_port = if https { ":443" } else { ":80" };
+        let authority = authority.as_str().to_lowercase();
+        Ok(Some(PublicUrl {
+            https,
+            authority: authority
+                .strip_suffix(own_port)
+                .unwrap_or(&authority)
+                .to_owned(),
+        }))
+    }
+
+    fn log_level(&self) -> Result<String, ConfigError> {
+        let level = self
+            .text("LOG_LEVEL")
+            .or_else(|| self.text("RUST_LOG"))
+            .unwrap_or_else(|| "info".to_owned());
+        match tracing_subscriber::EnvFilter::try_new(&level) {
+            Ok(_) => Ok(level),
+            Err(error) => Err(ConfigError {
+                name: "LOG_LEVEL",
+                problem: format!("is {level:?}, which is no log filter: {error}"),
+                example: "LOG_LEVEL=info or LOG_LEVEL=info,server::ingest=debug".to_owned(),
+            }),
+        }
+    }
+
+    fn chat(&self) -> Result<ChatConfig, ConfigError> {
+        if !self.choice("CHAT_PROVIDER", &[("builtin", false), ("openai", true)])? {
+            return match self.text("OPENAI_MODEL").or_else(|| self.text("OPENAI_BASE_URL")) {
+                None => Ok(ChatConfig::Builtin),
+                Some(_) => Err(ConfigError {
+                    name: "CHAT_PROVIDER",
+                    problem: "is builtin, but an OPENAI_ setting is there, which would do nothing"
+                        .to_owned(),
+                    example: "CHAT_PROVIDER=openai, or remove the OPENAI_ settings".to_owned(),
+                }),
+            };
+        }
+        let model = self.text("OPENAI_MODEL").ok_or_else(|| ConfigError {
+            name: "OPENAI_MODEL",
+            problem: "is missing, and CHAT_PROVIDER=openai needs it".to_owned(),
+            example: "OPENAI_MODEL=llama3.1:8b".to_owned(),
+        })?;
+        let base_url = self
+            .text("OPENAI_BASE_URL")
+            .unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
+        let is_web_address = base_url
+            .parse::<http::Uri>()
+            .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+        if !is_web_address {
+            return Err(ConfigError {
+                name: "OPENAI_BASE_URL",
+                problem: format!("is {base_url:?}, but must begin with http:// or https://"),
+                example: "OPENAI_BASE_URL=http://127.0.0.1:11434/v1".to_owned(),
+            });
+        }
+        Ok(ChatConfig::OpenAi {
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            model,
+            api_key: self.text("OPENAI_API_KEY").map(SecretString::from),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(settings: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(|name| {
+            settings
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn nothing_set_gives_the_defaults() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.addr.to_string(), "127.0.0.1:3000");
+        assert_eq!(config.file_max_bytes, 50 * MB);
+        assert!(config.model_dir.ends_with("data/models/all-MiniLM-L6-v2"));
+        assert!(matches!(config.chat, ChatConfig::Builtin));
+        assert!(!config.is_https());
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_its_problem_and_an_example() {
+        for (name, value) in [
+            ("PORT", "eighty"),
+            ("PORT", "70000"),
+            ("HOST", "example.org"),
+            ("SIGNUPS", "maybe"),
+            ("LOG_FORMAT", "xml"),
+            ("LOG_LEVEL", "server=loud"),
+            ("FILE_MAX_MB", "0"),
+            ("USER_MAX_MB", "10"),
+            ("PUBLIC_URL", "study.example.org"),
+            ("PUBLIC_URL", "https://example.org/study"),
+            ("QUESTIONS_PER_MINUTE", "-1"),
+            ("CHAT_PROVIDER", "parrot"),
+            ("TRUST_PROXY", "perhaps"),
+        ] {
+            let error = read(&[(name, value)]).unwrap_err();
+            assert_eq!(error.name, name, "{value}");
+            assert!(error.to_string().contains("Example: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn openai_without_a_model_is_refused_and_so_are_settings_that_do_nothing() {
+        let error = read(&[("CHAT_PROVIDER", "openai")]).unwrap_err();
+        assert_eq!(error.name, "OPENAI_MODEL");
+        let error = read(&[("OPENAI_MODEL", "llama3.1:8b")]).unwrap_err();
+        assert_eq!(error.name, "CHAT_PROVIDER");
+    }
+
+    #[test]
+    fn the_key_is_not_shown_when_the_settings_are_printed() {
+        let config = read(&[
+            ("CHAT_PROVIDER", "openai"),
+            ("OPENAI_MODEL", "m"),
+            ("OPENAI_API_KEY", "sk-very-secret"),
+        ])
+        .unwrap();
+        assert!(!format!("{config:?}").contains("sk-very-secret"));
+    }
+
+    #[test]
+    fn a_public_address_loses_its_own_port_and_keeps_another() {
+        let url = |text| read(&[("PUBLIC_URL", text)]).unwrap().public_url.unwrap();
+        assert_eq!(url("https://Study.example.org:443/").authority, "study.example.org");
+        let other = url("http://study.example.org:8080");
+        assert_eq!(other.authority, "study.example.org:8080");
+        assert_eq!(other.host(), "study.example.org");
+        assert_eq!(host_of("[::1]:3000"), "[::1]");
+        assert_eq!(host_of("[::1]"), "[::1]");
+    }
+}

@@ -1,0 +1,50 @@
+//! What every handler can reach: one value, cheap to clone.
+//! It knows no handler; it only holds what `Application::build` wired together.
+
+use super::limits::Limits;
+use crate::{
+    accounts::Accounts,
+    analytics::Analytics,
+    changes::Changes,
+    clock::Clock,
+    coach::Coach,
+    config::Config,
+    ingest::{Ingest, files::Files},
+    provider::EmbedderSlot,
+    store::Db,
+};
+use app::ports::Services;
+use axum::extract::FromRef;
+use leptos::config::LeptosOptions;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// The wired application as handlers see it.
+#[derive(Clone)]
+pub struct AppState {
+    pub config: Arc<Config>,
+    pub db: Db,
+    pub accounts: Arc<Accounts>,
+    pub ingest: Arc<Ingest>,
+    /// The original files on disk.
+    pub files: Files,
+    pub coach: Arc<Coach>,
+    pub analytics: Arc<Analytics>,
+    /// Holds the embedding model once it is loaded.
+    pub slot: EmbedderSlot,
+    pub changes: Arc<Changes>,
+    pub clock: Clock,
+    /// The ports the pages and server functions call.
+    pub services: Services,
+    pub leptos: LeptosOptions,
+    /// Cancelled when the server shuts down: long-lived responses (socket, events) end on it.
+    pub stopping: CancellationToken,
+    /// Requests a user may make in a span of time.
+    pub limits: Arc<Limits>,
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos.clone()
+    }
+}
