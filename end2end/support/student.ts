@@ -1,0 +1,87 @@
+import { type BrowserContext, expect, type Locator, type Page } from "@playwright/test";
+import { LIGHTHOUSE_PAGES, pdf } from "./pdf";
+
+export const PASSWORD = "correct horse lighthouse";
+
+let made = 0;
+
+/** An address nobody else has, in this run or a parallel one. */
+export function newEmail(): string {
+  made += 1;
+  return `student-${process.pid}-${Date.now()}-${made}@example.org`;
+}
+
+/** What a student does, in her words; every step waits for what she would wait for. */
+export class Student {
+  constructor(
+    readonly page: Page,
+    readonly email: string = newEmail(),
+  ) {}
+
+  get context(): BrowserContext {
+    return this.page.context();
+  }
+
+  async signUp(): Promise<this> {
+    await this.page.goto("/signup");
+    await this.fillCredentials("/signup");
+    await this.page.locator('form[action^="/signup"] button[type="submit"]').click();
+    await expect(this.page).not.toHaveURL(/\/signup/);
+    return this;
+  }
+
+  async logIn(password = PASSWORD): Promise<void> {
+    await this.page.goto("/login");
+    await this.fillCredentials("/login", password);
+    await this.page.locator('form[action^="/login"] button[type="submit"]').click();
+  }
+
+  async logOut(): Promise<void> {
+    await this.page.goto("/settings");
+    await this.page.locator('form[action^="/logout"] button').first().click();
+    await expect(this.page).not.toHaveURL(/\/settings/);
+  }
+
+  private async fillCredentials(action: string, password = PASSWORD): Promise<void> {
+    const form = this.page.locator(`form[action^="${action}"]`);
+    await form.locator('input[name="email"]').fill(this.email);
+    await form.locator('input[name="password"]').fill(password);
+  }
+
+  /** Uploads a document and waits until it can be searched. */
+  async upload(name = "Lighthouse.pdf", pages = LIGHTHOUSE_PAGES): Promise<Locator> {
+    await this.page.goto("/library");
+    await hydrated(this.page);
+    await this.page.getByTestId("upload-input").setInputFiles({
+      name,
+      mimeType: "application/pdf",
+      buffer: pdf(pages),
+    });
+    const row = this.material(name.replace(/\.pdf$/, ""));
+    await expect(row.getByTestId("material-state")).toContainText(/ready/i, { timeout: 45_000 });
+    return row;
+  }
+
+  material(title: string): Locator {
+    return this.page.getByTestId("material-row").filter({ hasText: title });
+  }
+
+  /** Asks in the open conversation, or in a new one, and waits for the whole answer. */
+  async ask(question: string): Promise<Locator> {
+    if (!new URL(this.page.url()).pathname.startsWith("/coach")) await this.page.goto("/coach");
+    await hydrated(this.page);
+    const answers = this.page.getByTestId("answer");
+    const before = await answers.count();
+    await this.page.getByTestId("composer").fill(question);
+    await this.page.getByTestId("send").click();
+    await expect(answers).toHaveCount(before + 1);
+    const answer = answers.nth(before);
+    await expect(answer.locator(".citation").first()).toBeVisible({ timeout: 30_000 });
+    return answer;
+  }
+}
+
+/** Waits until the page's script has taken over from the server's HTML. */
+export async function hydrated(page: Page): Promise<void> {
+  await page.waitForFunction(() => document.documentElement.dataset.hydrated === "true");
+}

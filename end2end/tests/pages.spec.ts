@@ -1,0 +1,113 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { LIGHTHOUSE_QUESTION } from "../support/pdf";
+import { expect, test } from "../support/fixtures";
+import { hydrated, type Student } from "../support/student";
+
+const VISITOR_PAGES = ["/", "/login", "/signup"];
+
+/** Every page of a student who has a material and a conversation. */
+async function studentPages(student: Student): Promise<string[]> {
+  const row = await student.upload();
+  const material = (await row.getByRole("link").first().getAttribute("href")) ?? "/library";
+  const answer = await student.ask(LIGHTHOUSE_QUESTION.text);
+  const cited = (await answer.locator("a.citation").first().getAttribute("href")) ?? material;
+  await expect(student.page).toHaveURL(/\/coach\/[0-9a-f-]+/);
+  const conversation = new URL(student.page.url()).pathname;
+  return ["/", "/library", material, cited, "/coach", conversation, "/analytics", "/settings"];
+}
+
+async function settled(page: Page, path: string): Promise<void> {
+  await page.goto(path);
+  if (!/^\/(login|signup)$/.test(new URL(page.url()).pathname)) await hydrated(page);
+}
+
+async function seriousViolations(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")} ${node.failureSummary ?? ""}`));
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`every page can be used with assistive technology, ${colorScheme}`, async ({ page, another }) => {
+    test.setTimeout(180_000);
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    for (const path of VISITOR_PAGES) {
+      await settled(page, path);
+      expect.soft(await seriousViolations(page), path).toEqual([]);
+    }
+    const student = await another();
+    await student.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    for (const path of await studentPages(student)) {
+      await settled(student.page, path);
+      expect.soft(await seriousViolations(student.page), path).toEqual([]);
+    }
+  });
+}
+
+test("no page scrolls sideways on a phone", async ({ page, another }) => {
+  test.setTimeout(180_000);
+  const overflow = async (shown: Page, path: string): Promise<void> => {
+    await settled(shown, path);
+    for (const width of [360, 390]) {
+      await shown.setViewportSize({ width, height: 780 });
+      const wide = await shown.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect.soft(wide, `${path} at ${width} px`).toBeLessThanOrEqual(0);
+    }
+  };
+  for (const path of VISITOR_PAGES) await overflow(page, path);
+  const student = await another();
+  for (const path of await studentPages(student)) {
+    await student.page.setViewportSize({ width: 390, height: 780 });
+    await overflow(student.page, path);
+  }
+});
+
+test("the keyboard reaches the content, the navigation and the composer", async ({ student }) => {
+  const { page } = student;
+  await student.upload();
+  await settled(page, "/coach");
+
+  await page.keyboard.press("Tab");
+  const skip = page.locator(":focus");
+  await expect(skip).toHaveAttribute("href", /^#/);
+  await expect(skip).toBeInViewport();
+
+  const reached = new Set<string>();
+  let composer = false;
+  for (let presses = 0; presses < 40 && !composer; presses += 1) {
+    await page.keyboard.press("Tab");
+    const focused = page.locator(":focus");
+    if ((await focused.count()) === 0) continue;
+    const outline = await focused.evaluate((element) => {
+      const style = getComputedStyle(element);
+      return style.outlineStyle !== "none" || style.boxShadow !== "none" || element.matches("textarea, input");
+    });
+    expect(outline, `visible focus on ${await focused.evaluate((element) => element.outerHTML.slice(0, 120))}`).toBe(true);
+    reached.add((await focused.getAttribute("href")) ?? "");
+    composer = (await focused.getAttribute("data-testid")) === "composer";
+  }
+  expect(composer, "the composer is reached").toBe(true);
+  for (const path of ["/", "/library", "/coach", "/analytics"]) expect([...reached]).toContain(path);
+});
+
+test("moving between the pages by their links keeps the browser free of errors", async ({ student }) => {
+  const { page } = student;
+  await settled(page, "/");
+  for (const path of ["/library", "/coach", "/analytics", "/settings", "/"]) {
+    await page.locator(`a[href="${path}"]:visible`).first().click();
+    await expect(page).toHaveURL((url) => url.pathname === path);
+    await expect(page.locator("main h1, main h2").first()).toBeVisible();
+  }
+});
+
+test.describe("an address that leads nowhere", () => {
+  test.use({ expectedErrors: [/status of 404/] });
+
+  test("answers 404 with a page that leads home", async ({ page }) => {
+    const response = await page.goto("/no/such/page");
+    expect([404, 200]).toContain(response?.status());
+    await expect(page.locator('a[href="/"]').first()).toBeVisible();
+  });
+});

@@ -1,0 +1,108 @@
+import type { Page } from "@playwright/test";
+import { request as httpRequest } from "node:http";
+import { expect, test } from "../support/fixtures";
+import { hydrated } from "../support/student";
+
+/** Most bytes of JavaScript and WebAssembly a first visit of the home page may cost, as Brotli. */
+const FIRST_VISIT_MAX_BYTES = 160_000;
+
+interface Answer {
+  bytes: number;
+  encoding: string | undefined;
+  cache: string | undefined;
+}
+
+/** Fetches an address as a browser would, without unpacking it. */
+function transfer(url: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    httpRequest(url, { headers: { "accept-encoding": "br, gzip" } }, (response) => {
+      let bytes = 0;
+      response.on("data", (chunk: Buffer) => (bytes += chunk.length));
+      response.on("end", () =>
+        resolve({
+          bytes,
+          encoding: response.headers["content-encoding"],
+          cache: response.headers["cache-control"],
+        }),
+      );
+    })
+      .on("error", reject)
+      .end();
+  });
+}
+
+function collectRequests(page: Page): string[] {
+  const urls: string[] = [];
+  page.on("request", (request) => urls.push(request.url()));
+  return urls;
+}
+
+const isCode = (url: string): boolean => /\.(js|wasm)$/.test(new URL(url).pathname);
+
+test("a first visit of the home page is light, compressed and cached for good", async ({ student }) => {
+  const { page } = student;
+  const urls = collectRequests(page);
+  await page.goto("/");
+  await hydrated(page);
+  await page.waitForLoadState("networkidle");
+
+  const code = [...new Set(urls.filter(isCode))];
+  expect(code.length).toBeGreaterThan(1);
+  let total = 0;
+  const lines: string[] = [];
+  for (const url of code) {
+    const answer = await transfer(url);
+    total += answer.bytes;
+    lines.push(`${answer.bytes} ${new URL(url).pathname}`);
+    expect.soft(answer.encoding, url).toBe("br");
+    expect.soft(answer.cache, url).toMatch(/immutable|no-cache/);
+  }
+  console.log(`first visit: ${total} bytes of JavaScript and WebAssembly (Brotli)`);
+  expect(total, lines.join("\n")).toBeLessThanOrEqual(FIRST_VISIT_MAX_BYTES);
+});
+
+test("the chart library is asked for on the analytics page only", async ({ student }) => {
+  const { page } = student;
+  await student.upload();
+  const urls = collectRequests(page);
+  for (const path of ["/", "/library", "/coach", "/settings"]) {
+    await page.goto(path);
+    await hydrated(page);
+    await page.waitForLoadState("networkidle");
+  }
+  expect(urls.filter((url) => /echarts|vendor/.test(url))).toEqual([]);
+
+  await page.goto("/analytics");
+  await expect(page.getByTestId("calendar-chart").locator("canvas, svg").first()).toBeVisible();
+  expect(urls.filter((url) => /echarts/.test(url))).toHaveLength(1);
+});
+
+test("sign-in and sign-up carry no script at all", async ({ page }) => {
+  const urls = collectRequests(page);
+  for (const path of ["/login", "/signup"]) {
+    await page.goto(path);
+    await page.waitForLoadState("networkidle");
+  }
+  expect(urls.filter(isCode)).toEqual([]);
+});
+
+test("a returning visitor's full cache works", async ({ student }) => {
+  const { page } = student;
+  for (const path of ["/", "/library", "/analytics"]) {
+    await page.goto(path);
+    await hydrated(page);
+    await page.reload();
+    await hydrated(page);
+  }
+});
+
+test("an idle page asks for nothing", async ({ student }) => {
+  const { page } = student;
+  await page.goto("/");
+  await hydrated(page);
+  await page.waitForLoadState("networkidle");
+  const urls = collectRequests(page);
+  // The time itself is what is tested here: ten seconds in which nothing may happen.
+  await page.waitForTimeout(10_000);
+  expect(urls).toEqual([]);
+});

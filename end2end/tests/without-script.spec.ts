@@ -1,0 +1,47 @@
+import { LIGHTHOUSE_PAGES, pdf } from "../support/pdf";
+import { expect, test } from "../support/fixtures";
+
+test.use({ javaScriptEnabled: false });
+
+test("signing up, the library and logging in work without JavaScript", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page } = student;
+
+  await page.goto("/library");
+  await page.getByTestId("upload-input").setInputFiles({
+    name: "Lighthouse.pdf",
+    mimeType: "application/pdf",
+    buffer: pdf(LIGHTHOUSE_PAGES),
+  });
+  await page.locator('form[action^="/library/upload"] button[type="submit"]').click();
+  await expect(page).toHaveURL(/\/library/);
+  const row = student.material("Lighthouse");
+  await expect(row).toBeVisible();
+  await expect(async () => {
+    await page.reload();
+    await expect(row.getByTestId("material-state")).toContainText(/ready/i, { timeout: 500 });
+  }).toPass({ timeout: 45_000 });
+
+  const rename = row.locator('form[action*="rename_material"]');
+  if (!(await rename.isVisible())) await row.locator("summary").first().click();
+  await rename.locator('input[name="title"]').fill("The tower of Varnholm");
+  await rename.locator('button[type="submit"]').click();
+  const renamed = student.material("The tower of Varnholm");
+  await expect(renamed).toBeVisible();
+
+  await renamed.getByRole("link").first().click();
+  await expect(page.getByText("lighthouse of Varnholm").first()).toBeVisible();
+
+  await page.goto("/library");
+  const remove = renamed.locator('form[action*="delete_material"]');
+  if (!(await remove.isVisible())) await renamed.locator("summary").last().click();
+  await remove.locator('button[type="submit"]').click();
+  await expect(page).toHaveURL(/\/library/);
+  await expect(page.getByTestId("material-row")).toHaveCount(0);
+
+  await student.logOut();
+  await student.logIn();
+  await expect(page).not.toHaveURL(/\/login/);
+  await page.goto("/library");
+  await expect(page).toHaveURL(/\/library/);
+});
