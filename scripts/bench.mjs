@@ -135,7 +135,6 @@ async function signUp({ url }) {
 async function firstVisit({ url }, cookie) {
   const page = (await send(`${url}/`, { headers: { cookie } })).body.toString();
   const wanted = new Set([...page.matchAll(/["'(](\/pkg\/[^"')]+\.(?:js|wasm))["')]/g)].map(([, file]) => file));
-  // The split loader imports these two by name only when they are not preloaded.
   const sums = { files: wanted.size, raw: 0, br: 0 };
   for (const file of wanted) {
     sums.raw += (await send(url + file)).body.length;

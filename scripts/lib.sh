@@ -50,9 +50,10 @@ sha256() {
   if has sha256sum; then sha256sum "$@"; else shasum -a 256 "$@"; fi
 }
 
-# fingerprint PATH...: one hash over the names and contents of all files below the paths.
+# fingerprint PATH...: one hash over the names and contents of all files below the paths; a path
+# that does not exist counts as empty.
 fingerprint() {
-  find "$@" -type f ! -path '*/node_modules/*' 2>/dev/null | LC_ALL=C sort | tr '\n' '\0' |
+  { find "$@" -type f ! -path '*/node_modules/*' 2>/dev/null || true; } | LC_ALL=C sort | tr '\n' '\0' |
     if has sha256sum; then xargs -0 sha256sum; else xargs -0 shasum -a 256; fi |
     sha256 | cut -d ' ' -f 1
 }

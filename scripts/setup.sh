@@ -7,7 +7,7 @@ scripts/prerequisites.sh
 scripts/tools.sh
 npm_install frontend
 
-made_from="$(fingerprint frontend/package.json frontend/package-lock.json frontend/*.js frontend/*.mjs frontend/echarts)"
+made_from="$(fingerprint frontend/package.json frontend/package-lock.json frontend/echarts.js)"
 if ! is_stamped echarts "$made_from" || [ ! -s public/vendor/echarts.js ]; then
   say "The chart library's bundle (seconds)"
   (cd frontend && npm run --silent build </dev/null)

@@ -11,7 +11,7 @@ test("picture every page", async ({ student, browser, baseURL }) => {
   await page.goto("/library");
   await hydrated(page);
   await page.getByRole("button", { name: /sample/i }).first().click();
-  await expect(page.getByTestId("material-state").first()).toContainText(/ready/i, { timeout: 45_000 });
+  await expect(page.getByTestId("material-state").first()).toHaveAttribute("data-stage", "ready", { timeout: 45_000 });
   const answer = await student.ask("What does cardiac output depend on, and what is a normal value?");
   const cited = (await answer.locator("a.citation").first().getAttribute("href")) ?? "/library";
   await expect(page).toHaveURL(/\/coach\/[0-9a-f-]+/);

@@ -58,7 +58,7 @@ export class Student {
       buffer: pdf(pages),
     });
     const row = this.material(name.replace(/\.pdf$/, ""));
-    await expect(row.getByTestId("material-state")).toContainText(/ready/i, { timeout: 45_000 });
+    await expect(row.getByTestId("material-state")).toHaveAttribute("data-stage", "ready", { timeout: 45_000 });
     return row;
   }
 

@@ -36,7 +36,7 @@ test("the sample can be added with one click and answers a question", async ({ s
   await page.goto("/library");
   await hydrated(page);
   await page.getByRole("button", { name: /sample/i }).first().click();
-  await expect(page.getByTestId("material-state").first()).toContainText(/ready/i, { timeout: 45_000 });
+  await expect(page.getByTestId("material-state").first()).toHaveAttribute("data-stage", "ready", { timeout: 45_000 });
   const answer = await student.ask("What is cardiac output?");
   await expect(answer.locator("a.citation").first()).toHaveAttribute("href", /^\/library\//);
 });

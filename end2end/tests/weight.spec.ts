@@ -77,9 +77,9 @@ test("the chart library is asked for on the analytics page only", async ({ stude
   expect(urls.filter((url) => /echarts/.test(url))).toHaveLength(1);
 });
 
-test("sign-in and sign-up carry no script at all", async ({ page }) => {
+test("visitors are sent no script at all", async ({ page }) => {
   const urls = collectRequests(page);
-  for (const path of ["/login", "/signup"]) {
+  for (const path of ["/", "/login", "/signup"]) {
     await page.goto(path);
     await page.waitForLoadState("networkidle");
   }
