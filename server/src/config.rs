@@ -3,6 +3,7 @@
 //!
 //! A wrong setting stops the start and names the variable, what is wrong with it, and an example.
 
+use crate::provider::chat::ChatConfig;
 use secrecy::SecretString;
 use std::{
     fmt,
@@ -37,6 +38,8 @@ pub struct Config {
     pub site_root: PathBuf,
     /// Whether the address of a client is taken from `X-Forwarded-For`.
     pub trust_proxy: bool,
+    /// Started by cargo-leptos, which hands Leptos its own settings.
+    pub under_cargo_leptos: bool,
     /// The program that `ingest` runs as `PROGRAM extract FILE`; this very binary.
     pub extractor: PathBuf,
 }
@@ -92,20 +95,6 @@ pub struct LogConfig {
 pub enum LogFormat {
     Text,
     Json,
-}
-
-/// Which chat provider answers.
-#[derive(Clone, Debug)]
-pub enum ChatConfig {
-    /// Quotes the student's own pages; needs nothing.
-    Builtin,
-    /// Any server that speaks OpenAI's `/v1/chat/completions`.
-    OpenAi {
-        /// Without a trailing slash, e.g. `http://127.0.0.1:11434/v1`.
-        base_url: String,
-        model: String,
-        api_key: Option<SecretString>,
-    },
 }
 
 /// Rates that keep one student, or one address, from taking the whole server.
@@ -194,6 +183,7 @@ impl Config {
                 .text("SITE_ROOT")
                 .map_or_else(default_site_root, PathBuf::from),
             trust_proxy: from.choice("TRUST_PROXY", &[("no", false), ("yes", true)])?,
+            under_cargo_leptos: from.text("LEPTOS_OUTPUT_NAME").is_some(),
             extractor: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("server")),
         })
     }
@@ -341,7 +331,10 @@ impl Settings<'_> {
 
     fn chat(&self) -> Result<ChatConfig, ConfigError> {
         if !self.choice("CHAT_PROVIDER", &[("builtin", false), ("openai", true)])? {
-            return match self.text("OPENAI_MODEL").or_else(|| self.text("OPENAI_BASE_URL")) {
+            return match self
+                .text("OPENAI_MODEL")
+                .or_else(|| self.text("OPENAI_BASE_URL"))
+            {
                 None => Ok(ChatConfig::Builtin),
                 Some(_) => Err(ConfigError {
                     name: "CHAT_PROVIDER",
@@ -359,18 +352,16 @@ impl Settings<'_> {
         let base_url = self
             .text("OPENAI_BASE_URL")
             .unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
-        let is_web_address = base_url
-            .parse::<http::Uri>()
-            .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
-        if !is_web_address {
-            return Err(ConfigError {
+        let address = reqwest::Url::parse(base_url.trim_end_matches('/'))
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(|| ConfigError {
                 name: "OPENAI_BASE_URL",
                 problem: format!("is {base_url:?}, but must begin with http:// or https://"),
                 example: "OPENAI_BASE_URL=http://127.0.0.1:11434/v1".to_owned(),
-            });
-        }
+            })?;
         Ok(ChatConfig::OpenAi {
-            base_url: base_url.trim_end_matches('/').to_owned(),
+            base_url: address,
             model,
             api_key: self.text("OPENAI_API_KEY").map(SecretString::from),
         })
@@ -445,7 +436,10 @@ mod tests {
     #[test]
     fn a_public_address_loses_its_own_port_and_keeps_another() {
         let url = |text| read(&[("PUBLIC_URL", text)]).unwrap().public_url.unwrap();
-        assert_eq!(url("https://Study.example.org:443/").authority, "study.example.org");
+        assert_eq!(
+            url("https://Study.example.org:443/").authority,
+            "study.example.org"
+        );
         let other = url("http://study.example.org:8080");
         assert_eq!(other.authority, "study.example.org:8080");
         assert_eq!(other.host(), "study.example.org");

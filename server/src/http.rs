@@ -1,1 +1,85 @@
-//! (to be written)
+//! The way in: the router, its layers, and the handlers that are neither a page nor a server
+//! function. Handlers read the request, call one story, and word the answer; they hold no rules.
+//!
+//! From the outside in, a request passes: its span and figures, the headers every answer
+//! carries, compression, the panic net, the host check, the bound on requests at once, the session, the
+//! origin check; then its handler. Health and the built files need neither session nor origin.
+
+pub mod client;
+pub mod events;
+pub mod files;
+pub mod forms;
+pub mod functions;
+pub mod headers;
+pub mod health;
+pub mod layers;
+pub mod limits;
+pub mod measure;
+pub mod origin;
+pub mod pages;
+pub mod problem;
+pub mod serve;
+pub mod session;
+pub mod site;
+pub mod socket;
+pub mod state;
+pub mod upload;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+    routing::{any, get, post},
+};
+use state::AppState;
+
+/// Template of the server functions' addresses.
+const FUNCTIONS: &str = "/api/fn/{name}";
+
+/// Every route of the server.
+pub fn router(state: AppState) -> Router {
+    let timed = Router::new()
+        .merge(pages::routes())
+        .route("/login", post(forms::sign_in))
+        .route("/signup", post(forms::sign_up))
+        .route("/logout", post(forms::sign_out))
+        .route("/settings/password", post(forms::change_password))
+        .route(FUNCTIONS, any(functions::call))
+        .route("/metrics", get(health::metrics))
+        .fallback(site::file_or_not_found)
+        .layer(from_fn(layers::time_out))
+        .layer(DefaultBodyLimit::max(layers::BODY_MAX_BYTES));
+    let unhurried = Router::new()
+        .route(
+            "/library/upload",
+            post(upload::upload).layer(DefaultBodyLimit::max(upload_max_bytes(&state))),
+        )
+        .route("/files/{id}", get(files::original))
+        .route("/api/events", get(events::events))
+        .route("/api/chat/ws", get(socket::coach_socket));
+    let with_session = timed
+        .merge(unhurried)
+        .layer(from_fn_with_state(state.clone(), origin::guard))
+        .layer(from_fn_with_state(state.clone(), session::attach));
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .nest("/pkg", site::pkg(&state))
+        .merge(with_session)
+        .layer(from_fn_with_state(state.clone(), layers::admit))
+        .layer(from_fn_with_state(state.clone(), origin::guard_host))
+        .layer(layers::catch_panic())
+        .layer(layers::compression())
+        .layer(from_fn_with_state(state.clone(), headers::add))
+        .layer(from_fn_with_state(state.clone(), measure::observe))
+        .with_state(state)
+}
+
+/// A request may carry several files; each has its own limit as well.
+fn upload_max_bytes(state: &AppState) -> usize {
+    let files = u64::try_from(upload::FILES_PER_REQUEST).unwrap_or(1);
+    let bytes = files
+        .saturating_mul(state.config.file_max_bytes)
+        .saturating_add(upload::FORM_OVERHEAD_BYTES);
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

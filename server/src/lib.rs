@@ -1,15 +1,293 @@
 //! Studyin's server. `main.rs` reads the configuration, builds an [`Application`] and runs it.
+//!
+//! This file owns the wiring, and the order of starting and stopping; it knows no request.
 
 pub mod accounts;
 pub mod analytics;
+pub mod backup;
 pub mod changes;
 pub mod clock;
 pub mod coach;
 pub mod config;
 pub mod http;
 pub mod ingest;
+pub mod prose;
 pub mod provider;
 pub mod retrieval;
 pub mod services;
 pub mod store;
 pub mod telemetry;
+
+use accounts::{Accounts, Policy};
+use analytics::Analytics;
+use changes::Changes;
+use clock::Clock;
+use coach::Coach;
+use config::{Config, Signups};
+use http::{limits::Limits, state::AppState};
+use ingest::{Ingest, files::Files};
+use leptos::config::{Env, LeptosOptions};
+use provider::EmbedderSlot;
+use retrieval::Retrieval;
+use secrecy::{ExposeSecret as _, SecretString};
+use std::{
+    fs::{File, TryLockError},
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use store::{Db, StoreError};
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The database's name in `DATA_DIR`.
+pub const DATABASE_FILE: &str = "studyin.sqlite";
+/// Held while a server runs, so that two never work on the same data.
+const LOCK_FILE: &str = "studyin.lock";
+/// Longest shutting down may take: answers and ingests under way have this long to end well.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+/// Name of the built script and style.
+const OUTPUT_NAME: &str = "app";
+/// What cargo-leptos writes beside the program when the built files' names carry hashes.
+const HASH_FILE: &str = "hash.txt";
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("The data folder {0} cannot be used: {1}. Set DATA_DIR to a folder this user may write to.")]
+    DataDir(PathBuf, io::Error),
+    #[error("Another server is running on the data folder {0}. Stop it first, or set DATA_DIR to another folder.")]
+    DataDirInUse(PathBuf),
+    #[error("The database cannot be opened: {0}")]
+    Database(#[from] StoreError),
+    #[error("The address {0} cannot be listened on: {1}. Set HOST and PORT to a free address of this machine.")]
+    Listen(SocketAddr, io::Error),
+    #[error("The chat provider cannot be used: {0}")]
+    Chat(#[from] provider::chat::ChatConfigError),
+    #[error("The pages cannot be set up: {0}")]
+    Pages(#[from] leptos::config::errors::LeptosConfigError),
+    #[error("{0}")]
+    Accounts(#[from] accounts::AccountError),
+}
+
+/// The wired server, listening but not answering yet.
+pub struct Application {
+    addr: SocketAddr,
+    listener: TcpListener,
+    state: AppState,
+    setup_token: Option<SecretString>,
+    /// Released when the application is dropped.
+    _lock: File,
+}
+
+impl Application {
+    /// Opens the data, wires everything and starts listening.
+    ///
+    /// # Errors
+    /// When the data folder, the database, the address or a setting cannot be used.
+    pub async fn build(config: Config, clock: Clock) -> Result<Self, StartError> {
+        // Fails only when it is there already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        http::measure::start();
+        let lock = claim(&config.data_dir)?;
+        let db = Db::open(&config.data_dir.join(DATABASE_FILE)).await?;
+        let files = Files::open(&config.data_dir)
+            .await
+            .map_err(|error| StartError::DataDir(config.data_dir.clone(), error))?;
+        let listener = TcpListener::bind(config.addr)
+            .await
+            .map_err(|error| StartError::Listen(config.addr, error))?;
+        let addr = listener
+            .local_addr()
+            .map_err(|error| StartError::Listen(config.addr, error))?;
+
+        let setup_token = setup_token(&config, &db).await?;
+        let policy = Policy {
+            open: config.signups == Signups::Open,
+            setup_token: setup_token.clone(),
+        };
+        let changes = Arc::new(Changes::default());
+        let slot = EmbedderSlot::empty();
+        let accounts = Arc::new(Accounts::new(db.clone(), clock.clone(), policy));
+        let analytics = Analytics::new(db.clone(), Arc::clone(&changes), clock.clone());
+        let ingest = Ingest::new(
+            db.clone(),
+            files.clone(),
+            slot.clone(),
+            Arc::clone(&changes),
+            clock.clone(),
+            ingest::Limits {
+                file_max_bytes: config.file_max_bytes,
+                user_max_bytes: config.user_max_bytes,
+                extractor: config.extractor.clone(),
+            },
+        );
+        let coach = Coach::new(
+            db.clone(),
+            Retrieval::new(db.clone(), slot.clone(), Arc::clone(&changes)),
+            slot.clone(),
+            provider::chat::chat_from(&config.chat, slot.clone())?,
+            Arc::clone(&analytics),
+            Arc::clone(&changes),
+            clock.clone(),
+        );
+        let services = services::services(
+            db.clone(),
+            Arc::clone(&accounts),
+            Arc::clone(&ingest),
+            Arc::clone(&coach),
+            Arc::clone(&analytics),
+        );
+        let (leptos, reload_port) = leptos_options(&config, addr)?;
+        let state = AppState {
+            limits: Arc::new(Limits::new(&config.rates)),
+            places: Arc::new(Semaphore::new(http::layers::REQUESTS_AT_ONCE)),
+            config: Arc::new(config),
+            db,
+            accounts,
+            ingest,
+            files,
+            coach,
+            analytics,
+            slot,
+            changes,
+            clock,
+            services,
+            leptos,
+            reload_port,
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        Ok(Self {
+            addr,
+            listener,
+            state,
+            setup_token,
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens; with `PORT=0` the machine chose.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The address to open in a browser.
+    pub fn url(&self) -> String {
+        match &self.state.config.public_url {
+            Some(url) if url.https => format!("https://{}", url.authority),
+            Some(url) => format!("http://{}", url.authority),
+            None => format!("http://{}", self.addr),
+        }
+    }
+
+    /// What the first account has to show, if this server listens beyond this machine and has no
+    /// account yet.
+    pub fn setup_token(&self) -> Option<&SecretString> {
+        self.setup_token.as_ref()
+    }
+
+    /// Answers until `stop`, then ends what is under way within [`STOP_WAIT`].
+    pub async fn run(self, stop: CancellationToken) {
+        let Self {
+            listener,
+            state,
+            setup_token,
+            _lock,
+            ..
+        } = self;
+        if let Some(token) = &setup_token {
+            tracing::warn!(
+                "no account yet: sign up with the set-up token {} to become the owner",
+                token.expose_secret()
+            );
+        }
+        // The only writer so far: what a crash left half-written is marked as such.
+        state.coach.settle_interrupted().await;
+
+        let stopping = state.stopping.clone();
+        let workers = TaskTracker::new();
+        workers.spawn(Arc::clone(&state.ingest).run(stopping.clone()));
+        workers.spawn(provider::keep_embedder(
+            state.slot.clone(),
+            state.config.model_dir.clone(),
+            stopping.clone(),
+        ));
+        workers.close();
+        let connections = TaskTracker::new();
+        let serving = tokio::spawn(http::serve::serve(
+            listener,
+            http::router(state.clone()),
+            stopping.clone(),
+            connections.clone(),
+        ));
+
+        stop.cancelled().await;
+        tracing::info!("stopping");
+        stopping.cancel();
+        state.tasks.close();
+        let ended = tokio::time::timeout(STOP_WAIT, async {
+            let _ = serving.await;
+            connections.wait().await;
+            state.tasks.wait().await;
+            workers.wait().await;
+        })
+        .await;
+        if ended.is_err() {
+            tracing::warn!(
+                "some work did not end within {} s and was cut off; it is resumed at the next start",
+                STOP_WAIT.as_secs()
+            );
+        }
+        state.db.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Makes the data folder, and makes sure that no other server works on it.
+fn claim(data_dir: &Path) -> Result<File, StartError> {
+    let unusable = |error| StartError::DataDir(data_dir.to_owned(), error);
+    std::fs::create_dir_all(data_dir).map_err(unusable)?;
+    let lock = File::create(data_dir.join(LOCK_FILE)).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StartError::DataDirInUse(data_dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}
+
+/// Beyond this machine anybody could reach an empty server first; only who reads its log may own it.
+async fn setup_token(config: &Config, db: &Db) -> Result<Option<SecretString>, StartError> {
+    if config.addr.ip().is_loopback() || store::accounts::any_user(db).await? {
+        return Ok(None);
+    }
+    Ok(Some(accounts::made_up_secret()?))
+}
+
+/// What Leptos needs to know of the built site: from cargo-leptos while it runs the server, else
+/// from where the site lies.
+fn leptos_options(
+    config: &Config,
+    addr: SocketAddr,
+) -> Result<(LeptosOptions, Option<u32>), StartError> {
+    if config.under_cargo_leptos {
+        let options = leptos::config::get_configuration(None)?.leptos_options;
+        let reload_port = options.reload_port;
+        return Ok((options, Some(reload_port)));
+    }
+    let names_carry_hashes = std::env::current_exe()
+        .ok()
+        .and_then(|program| Some(program.parent()?.join(HASH_FILE)))
+        .is_some_and(|hashes| hashes.is_file());
+    let options = LeptosOptions::builder()
+        .output_name(OUTPUT_NAME)
+        .site_root(config.site_root.to_string_lossy().into_owned())
+        .site_pkg_dir("pkg")
+        .env(Env::PROD)
+        .site_addr(addr)
+        .hash_files(names_carry_hashes)
+        .build();
+    Ok((options, None))
+}

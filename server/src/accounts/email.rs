@@ -49,14 +49,29 @@ mod tests {
             Email::parse(" Mara.K@Example.ORG ").unwrap().as_str(),
             "mara.k@example.org"
         );
-        assert_eq!(Email::parse("a+b@sub.example.org").unwrap().local_part(), "a+b");
+        assert_eq!(
+            Email::parse("a+b@sub.example.org").unwrap().local_part(),
+            "a+b"
+        );
         for wrong in [
-            "", "mara", "mara@", "@example.org", "mara@example", "mara k@example.org",
-            "mara@exa mple.org", "mara@.org", "mara@example.", "a@b@example.org",
-            "mara@-example.org", "mara\n@example.org",
+            "",
+            "mara",
+            "mara@",
+            "@example.org",
+            "mara@example",
+            "mara k@example.org",
+            "mara@exa mple.org",
+            "mara@.org",
+            "mara@example.",
+            "a@b@example.org",
+            "mara@-example.org",
+            "mara\n@example.org",
         ] {
             assert_eq!(Email::parse(wrong), None, "{wrong:?}");
         }
-        assert_eq!(Email::parse(&format!("{}@example.org", "a".repeat(250))), None);
+        assert_eq!(
+            Email::parse(&format!("{}@example.org", "a".repeat(250))),
+            None
+        );
     }
 }

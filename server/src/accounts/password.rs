@@ -38,17 +38,23 @@ pub fn check_new(password: &SecretString, email: &Email) -> Result<(), &'static 
     let password = password.expose_secret();
     let length = password.chars().count();
     if length < *LENGTH.start() {
-        return Err("That password is too short. Use at least 8 characters; a few words in a row are easy to remember.");
+        return Err(
+            "That password is too short. Use at least 8 characters; a few words in a row are easy to remember.",
+        );
     }
     if length > *LENGTH.end() {
         return Err("That password is too long. Use at most 256 characters.");
     }
     let lower = password.to_lowercase();
     if is_sequence(&lower) || is_common(&lower) {
-        return Err("That password is among the first anybody would try. Choose another; a few unrelated words in a row are good.");
+        return Err(
+            "That password is among the first anybody would try. Choose another; a few unrelated words in a row are good.",
+        );
     }
     if lower == email.as_str() || undecorated(&lower).any(|core| core == email.local_part()) {
-        return Err("That password is your e-mail address. Choose one that others cannot guess from it.");
+        return Err(
+            "That password is your e-mail address. Choose one that others cannot guess from it.",
+        );
     }
     Ok(())
 }
@@ -115,14 +121,15 @@ impl Hasher {
         self.in_turn(move || {
             let known = stored.is_some();
             let stored = stored.unwrap_or_else(|| NOBODY.to_owned());
-            let right = PasswordHash::new(&stored)
-                .ok()
-                .zip(argon2())
-                .is_some_and(|(hash, argon2)| {
-                    argon2
-                        .verify_password(password.expose_secret().as_bytes(), &hash)
-                        .is_ok()
-                });
+            let right =
+                PasswordHash::new(&stored)
+                    .ok()
+                    .zip(argon2())
+                    .is_some_and(|(hash, argon2)| {
+                        argon2
+                            .verify_password(password.expose_secret().as_bytes(), &hash)
+                            .is_ok()
+                    });
             known && right
         })
         .await
@@ -159,8 +166,16 @@ mod tests {
     #[test]
     fn guessable_passwords_are_refused() {
         for password in [
-            "short", "password", "Password1!", "aaaaaaaaaa", "12345678", "abcdefghij",
-            "987654321", "qwertyuiop", "iloveyou2024", "mara.keller@example.org",
+            "short",
+            "password",
+            "Password1!",
+            "aaaaaaaaaa",
+            "12345678",
+            "abcdefghij",
+            "987654321",
+            "qwertyuiop",
+            "iloveyou2024",
+            "mara.keller@example.org",
             "Mara.Keller1",
         ] {
             assert!(refused(password), "{password}");
@@ -171,8 +186,11 @@ mod tests {
     #[test]
     fn ordinary_good_passwords_are_taken() {
         for password in [
-            "correct horse battery staple", "vjk29slq", "ein blauer Stuhl",
-            "пароль для учёбы", "aab12cde99",
+            "correct horse battery staple",
+            "vjk29slq",
+            "ein blauer Stuhl",
+            "пароль для учёбы",
+            "aab12cde99",
         ] {
             assert!(!refused(password), "{password}");
         }
@@ -192,7 +210,12 @@ mod tests {
         let secret = |text: &str| SecretString::from(text.to_owned());
         let hash = hasher.hash(secret("vjk29slq")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(hasher.verify(secret("vjk29slq"), Some(hash.clone())).await.unwrap());
+        assert!(
+            hasher
+                .verify(secret("vjk29slq"), Some(hash.clone()))
+                .await
+                .unwrap()
+        );
         assert!(!hasher.verify(secret("vjk29slr"), Some(hash)).await.unwrap());
         assert!(!hasher.verify(secret("vjk29slq"), None).await.unwrap());
         assert!(PasswordHash::new(NOBODY).is_ok());

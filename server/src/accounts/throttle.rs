@@ -121,7 +121,10 @@ mod tests {
         let clock = Clock::driven_by(move || {
             DateTime::from_timestamp(driven.load(Ordering::SeqCst), 0).unwrap_or_default()
         });
-        (Throttle::new(clock, failures, TimeDelta::minutes(15)), seconds)
+        (
+            Throttle::new(clock, failures, TimeDelta::minutes(15)),
+            seconds,
+        )
     }
 
     #[test]

@@ -17,7 +17,8 @@ use app::ports::Services;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The wired application as handlers see it.
 #[derive(Clone)]
@@ -39,6 +40,12 @@ pub struct AppState {
     pub leptos: LeptosOptions,
     /// Cancelled when the server shuts down: long-lived responses (socket, events) end on it.
     pub stopping: CancellationToken,
+    /// Work that outlives its request (sockets): shutting down waits for it, within its limit.
+    pub tasks: TaskTracker,
+    /// The port of the development reload socket, while `cargo leptos watch` runs.
+    pub reload_port: Option<u32>,
+    /// Places for requests that are worked on at once.
+    pub places: Arc<Semaphore>,
     /// Requests a user may make in a span of time.
     pub limits: Arc<Limits>,
 }

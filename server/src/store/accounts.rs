@@ -1,7 +1,7 @@
 //! Users and their sessions in the database.
 //! It knows no password and no token, only hashes of them.
 
-use super::{Db, Stored, StoreError};
+use super::{Db, StoreError, Stored};
 use app::model::{
     account::{Profile, Role},
     id::UserId,
@@ -180,7 +180,10 @@ pub async fn insert_session(
     Ok(started.rows_affected() == 1)
 }
 
-async fn delete_expired(tx: &mut Transaction<'static, Sqlite>, before: DateTime<Utc>) -> Stored<()> {
+async fn delete_expired(
+    tx: &mut Transaction<'static, Sqlite>,
+    before: DateTime<Utc>,
+) -> Stored<()> {
     sqlx::query("DELETE FROM sessions WHERE last_seen_at < $1")
         .bind(before)
         .execute(&mut **tx)
@@ -189,10 +192,7 @@ async fn delete_expired(tx: &mut Transaction<'static, Sqlite>, before: DateTime<
 }
 
 /// The owner of a session and when it was last seen.
-pub async fn find_session(
-    db: &Db,
-    token: &TokenHash,
-) -> Stored<Option<(Profile, DateTime<Utc>)>> {
+pub async fn find_session(db: &Db, token: &TokenHash) -> Stored<Option<(Profile, DateTime<Utc>)>> {
     let row: Option<(Uuid, String, String, String, DateTime<Utc>)> = sqlx::query_as(
         "SELECT u.id, u.email, u.role, u.time_zone, s.last_seen_at
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1",

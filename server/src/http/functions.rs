@@ -1,0 +1,90 @@
+//! Server functions: what the pages call once they run in the browser, and plain forms without it.
+//! It knows no function; each finds the student and the ports in its context.
+
+use super::{
+    forms, pages,
+    problem::{Problem, wants_html},
+    session::Visitor,
+    state::AppState,
+};
+use app::error::AppError;
+use axum::{
+    RequestExt as _,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+
+/// Functions that answer a visitor too, with nothing.
+const OPEN: [&str; 2] = ["/api/fn/profile", "/api/fn/home"];
+/// Largest error a function answers with, in bytes; larger ones are not looked into.
+const ERROR_MAX_BYTES: usize = 64 * 1024;
+
+/// `/api/fn/{name}`.
+pub async fn call(State(state): State<AppState>, visitor: Visitor, request: Request) -> Response {
+    if visitor.0.is_none() && !OPEN.contains(&request.uri().path()) {
+        return refuse_visitor(request.headers());
+    }
+    if !is_function(&request) {
+        return Problem::new(StatusCode::NOT_FOUND, "There is nothing at this address.")
+            .into_response();
+    }
+    let context = pages::ports(&state, &visitor);
+    let response =
+        leptos_axum::handle_server_fns_with_context(context, request.with_limited_body())
+            .await
+            .into_response();
+    let mut response = with_its_status(response).await;
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
+    response
+}
+
+fn is_function(request: &Request) -> bool {
+    leptos::server_fn::axum::server_fn_paths()
+        .any(|(path, method)| path == request.uri().path() && method == *request.method())
+}
+
+fn refuse_visitor(headers: &HeaderMap) -> Response {
+    if wants_html(headers) {
+        let came_from = headers
+            .get(header::REFERER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|address| address.parse::<Uri>().ok())
+            .and_then(|address| address.path_and_query().map(ToString::to_string));
+        return forms::to_sign_in(came_from.as_deref().unwrap_or("/"));
+    }
+    let error = serde_json::to_vec(&AppError::signed_out()).unwrap_or_default();
+    (
+        StatusCode::UNAUTHORIZED,
+        [(header::CONTENT_TYPE, "application/json")],
+        error,
+    )
+        .into_response()
+}
+
+/// Leptos answers every error with 500; the error itself says which status it is.
+async fn with_its_status(response: Response) -> Response {
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(bytes) = to_bytes(body, ERROR_MAX_BYTES).await else {
+        return Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Something went wrong on the server. Try again.",
+        )
+        .into_response();
+    };
+    if let Ok(error) = serde_json::from_slice::<AppError>(&bytes) {
+        parts.status = StatusCode::from_u16(error.status()).unwrap_or(parts.status);
+        parts.headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+    }
+    Response::from_parts(parts, Body::from(bytes))
+}

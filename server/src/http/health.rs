@@ -1,0 +1,97 @@
+//! What machines ask: is it alive, can it serve, how is it doing. Nothing here names a student.
+
+use super::{client, measure, problem::Problem, session::Visitor, state::AppState};
+use crate::{accounts::is_owner, provider::chat::ChatConfig};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use std::time::Duration;
+
+/// Longest the database may take to answer before it counts as unavailable.
+const DATABASE_WAIT: Duration = Duration::from_secs(2);
+/// What fetches the embedding model.
+const MODEL_FIX: &str = "make model";
+
+/// `GET /health/live`: the process answers.
+pub async fn live() -> &'static str {
+    "ok"
+}
+
+#[derive(Serialize)]
+struct Ready {
+    /// ok, degraded (serves, but not at its best) or unavailable.
+    status: &'static str,
+    database: &'static str,
+    embedding_model: Model,
+    chat_provider: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum Model {
+    Ready { id: String },
+    Missing { problem: String, fix: &'static str },
+}
+
+/// `GET /health/ready`: it can serve. Without the embedding model it still can, by words alone.
+pub async fn ready(State(state): State<AppState>) -> Response {
+    let answered =
+        tokio::time::timeout(DATABASE_WAIT, crate::store::accounts::any_user(&state.db)).await;
+    let database = matches!(answered, Ok(Ok(_)));
+    if let Ok(Err(error)) = &answered {
+        tracing::error!(%error, "the database does not answer");
+    }
+    let embedding_model = match state.slot.current() {
+        Some(embedder) => Model::Ready {
+            id: embedder.id().to_owned(),
+        },
+        None => Model::Missing {
+            problem: state
+                .slot
+                .problem()
+                .unwrap_or_else(|| "The embedding model is being loaded.".to_owned()),
+            fix: MODEL_FIX,
+        },
+    };
+    let status = match (database, &embedding_model) {
+        (false, _) => "unavailable",
+        (true, Model::Missing { .. }) => "degraded",
+        (true, Model::Ready { .. }) => "ok",
+    };
+    let ready = Ready {
+        status,
+        database: if database { "ok" } else { "unavailable" },
+        embedding_model,
+        chat_provider: match state.config.chat {
+            ChatConfig::Builtin => "builtin",
+            ChatConfig::OpenAi { .. } => "openai",
+        },
+    };
+    let code = if database {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (code, [(header::CACHE_CONTROL, "no-store")], Json(ready)).into_response()
+}
+
+/// `GET /metrics`: for this machine, or the owner.
+pub async fn metrics(visitor: Visitor, headers: HeaderMap, parts: Parts) -> Response {
+    let is_allowed = client::is_local(&parts) || visitor.profile().is_some_and(is_owner);
+    if !is_allowed {
+        return Problem::new(StatusCode::NOT_FOUND, "There is nothing at this address.")
+            .answer(&headers);
+    }
+    (
+        [
+            (header::CONTENT_TYPE, "text/plain; version=0.0.4"),
+            (header::CACHE_CONTROL, "no-store"),
+        ],
+        measure::rendered(),
+    )
+        .into_response()
+}

@@ -1,0 +1,87 @@
+//! What bounds every request: how many at once, for how long, how large, and what happens when a
+//! handler panics.
+
+use super::{problem::Problem, state::AppState};
+use axum::{
+    extract::{Request, State},
+    http::StatusCode,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use std::{any::Any, time::Duration};
+use tower_http::{
+    catch_panic::{CatchPanicLayer, ResponseForPanic},
+    compression::{
+        CompressionLayer,
+        predicate::{And, DefaultPredicate, NotForContentType, Predicate as _},
+    },
+};
+
+/// Bytes of a request's body, uploads aside.
+pub const BODY_MAX_BYTES: usize = 1024 * 1024;
+/// Requests worked on at once; the ones past it are told to come back.
+pub const REQUESTS_AT_ONCE: usize = 512;
+/// Longest an ordinary answer may take: a page or a server function, never an upload or a stream.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
+
+/// Refuses requests past [`REQUESTS_AT_ONCE`], rather than let them queue without end.
+pub async fn admit(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let Ok(_place) = state.places.try_acquire() else {
+        metrics::counter!("http_refused_total", "reason" => "busy").increment(1);
+        return Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The server is busy. Try again in a few seconds.",
+        )
+        .retry_after(Duration::from_secs(2))
+        .answer(request.headers());
+    };
+    next.run(request).await
+}
+
+/// Ends an ordinary request that takes too long.
+pub async fn time_out(request: Request, next: Next) -> Response {
+    let headers = request.headers().clone();
+    match tokio::time::timeout(ANSWER_WAIT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            tracing::error!("a request took longer than {} s", ANSWER_WAIT.as_secs());
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "That took too long. Try again in a moment.",
+            )
+            .retry_after(Duration::from_secs(5))
+            .answer(&headers)
+        }
+    }
+}
+
+/// Compresses pages and JSON on their way out; leaves streams of events, PDFs, pictures and what is
+/// compressed already as they are.
+pub fn compression() -> CompressionLayer<And<DefaultPredicate, NotForContentType>> {
+    CompressionLayer::new()
+        .br(true)
+        .gzip(true)
+        .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/pdf")))
+}
+
+/// Turns a panic into an answer; the message goes to the log by the panic itself.
+pub fn catch_panic() -> CatchPanicLayer<PanicAnswer> {
+    CatchPanicLayer::custom(PanicAnswer)
+}
+
+/// What is said after a panic.
+#[derive(Clone, Copy)]
+pub struct PanicAnswer;
+
+impl ResponseForPanic for PanicAnswer {
+    type ResponseBody = axum::body::Body;
+
+    fn response_for_panic(&mut self, _: Box<dyn Any + Send + 'static>) -> Response {
+        tracing::error!("a handler panicked");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Something went wrong on the server. Try again; if it stays, look at the server's log.",
+        )
+        .into_response()
+    }
+}

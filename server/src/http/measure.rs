@@ -1,0 +1,111 @@
+//! Each request's span, log line and figures, by the template of its route, never by its address.
+//! Queries, cookies and bodies are not looked at.
+
+use super::state::AppState;
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue},
+    middleware::Next,
+    response::Response,
+};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::{sync::OnceLock, time::Instant};
+use tracing::Instrument as _;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Upper edges of the latency histogram, in seconds.
+const LATENCY_SECONDS: [f64; 11] = [
+    0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
+];
+
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Starts collecting; one recorder serves the whole process.
+pub fn start() {
+    RECORDER.get_or_init(|| {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets(&LATENCY_SECONDS)
+            .map_err(|error| error.to_string())
+            .and_then(|builder| {
+                builder
+                    .install_recorder()
+                    .map_err(|error| error.to_string())
+            });
+        match recorder {
+            Ok(handle) => Some(handle),
+            Err(error) => {
+                tracing::warn!(error, "figures are not collected");
+                None
+            }
+        }
+    });
+}
+
+/// All figures in Prometheus' text format.
+pub fn rendered() -> String {
+    RECORDER
+        .get()
+        .and_then(Option::as_ref)
+        .map(|handle| {
+            handle.run_upkeep();
+            handle.render()
+        })
+        .unwrap_or_default()
+}
+
+/// Watches one request from outside all other layers.
+pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let route = route_of(&request);
+    let id = state.clock.new_id();
+    let span = tracing::info_span!("http.request", %method, route, request.id = %id);
+    async {
+        let mut response = next.run(request).await;
+        let elapsed = started.elapsed();
+        let status = response.status().as_u16();
+        let labels = [
+            ("method", method.to_string()),
+            ("route", route.clone()),
+            ("status", status.to_string()),
+        ];
+        metrics::counter!("http_requests_total", &labels).increment(1);
+        metrics::histogram!("http_request_duration_seconds", "route" => route.clone())
+            .record(elapsed.as_secs_f64());
+        let duration_ms = elapsed.as_secs_f64() * 1_000.0;
+        if is_noise(&route) && status < 500 {
+            tracing::debug!(status, duration_ms, "http.answered");
+        } else {
+            tracing::info!(status, duration_ms, "http.answered");
+        }
+        if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+    .instrument(span.clone())
+    .await
+}
+
+fn route_of(request: &Request) -> String {
+    match request.extensions().get::<MatchedPath>() {
+        Some(path) if path.as_str().starts_with("/pkg") => "/pkg".to_owned(),
+        // Server functions share one template; which one it was is worth knowing.
+        Some(path) if path.as_str() == super::FUNCTIONS => known_function(request.uri().path()),
+        Some(path) => path.as_str().to_owned(),
+        None => "none".to_owned(),
+    }
+}
+
+/// The function's own path if there is such a function: labels must stay few.
+fn known_function(path: &str) -> String {
+    let is_known = leptos::server_fn::axum::server_fn_paths().any(|(known, _)| known == path);
+    if is_known { path } else { super::FUNCTIONS }.to_owned()
+}
+
+fn is_noise(route: &str) -> bool {
+    matches!(
+        route,
+        "/pkg" | "/health/live" | "/health/ready" | "/metrics" | "none"
+    )
+}

@@ -1,0 +1,158 @@
+//! The pages: Leptos renders them, this file decides who may see which and what they are given.
+
+use super::{
+    forms,
+    headers::page_policy,
+    origin,
+    problem::{Problem, wants_html},
+    session::Visitor,
+    state::AppState,
+};
+use app::ports::{CurrentUser, FormState, PlainPage};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use leptos::prelude::{provide_context, use_context};
+use leptos_axum::ResponseOptions;
+use serde::Deserialize;
+
+/// Pages a visitor may see.
+const OPEN: [&str; 3] = ["/", "/login", "/signup"];
+/// Of these, the ones that must work as plain forms.
+const PLAIN: [&str; 2] = ["/login", "/signup"];
+
+/// A route for each page of the app.
+pub fn routes() -> Router<AppState> {
+    leptos_axum::generate_route_list(app::App)
+        .iter()
+        .fold(Router::new(), |router, listing| {
+            router.route(listing.path(), get(page))
+        })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PageQuery {
+    next: String,
+    /// Set after a changed password.
+    changed: Option<String>,
+}
+
+/// Answers with a page, or sends a visitor to sign in first.
+async fn page(State(state): State<AppState>, visitor: Visitor, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let query = query_of(request.uri());
+    if PLAIN.contains(&path.as_str()) {
+        if visitor.0.is_some() {
+            return Redirect::to(&forms::local_path(&query.next)).into_response();
+        }
+        let form = match forms::blank(&state).await {
+            Ok(form) => form,
+            Err(problem) => return problem.answer(request.headers()),
+        };
+        let form = FormState {
+            next: forms::local_path(&query.next),
+            ..form
+        };
+        return render(&state, &visitor, form, request).await;
+    }
+    if visitor.0.is_none() && !OPEN.contains(&path.as_str()) {
+        if !wants_html(request.headers()) {
+            return Problem::signed_out().into_response();
+        }
+        let wanted = request.uri().path_and_query();
+        return forms::to_sign_in(wanted.map_or("/", |wanted| wanted.as_str()));
+    }
+    let mut form = usual_form(&state);
+    if path == "/settings" && query.changed.is_some() {
+        form.notice = Some("Your password is changed. Every other session has ended.".to_owned());
+    }
+    render(&state, &visitor, form, request).await
+}
+
+/// The form state of pages without an account form.
+pub fn usual_form(state: &AppState) -> FormState {
+    FormState {
+        signups_open: state.config.signups == crate::config::Signups::Open,
+        file_max_bytes: state.config.file_max_bytes,
+        ..FormState::default()
+    }
+}
+
+/// Renders the page of the request's path; sign-in, sign-up and refused forms go without scripts.
+pub async fn render(
+    state: &AppState,
+    visitor: &Visitor,
+    form: FormState,
+    request: Request,
+) -> Response {
+    let is_plain = PLAIN.contains(&request.uri().path()) || form.problem.is_some();
+    let host = origin::host(request.uri(), request.headers()).map(str::to_owned);
+    let reload_port = state.reload_port;
+    let ports = ports(state, visitor);
+    let context = move || {
+        ports();
+        provide_context(form.clone());
+        if is_plain {
+            provide_context(PlainPage);
+        }
+        let policy = leptos::nonce::use_nonce()
+            .and_then(|nonce| page_policy(&nonce, host.as_deref(), reload_port));
+        if let (Some(policy), Some(options)) = (policy, use_context::<ResponseOptions>()) {
+            options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        }
+    };
+    let options = state.leptos.clone();
+    let handler =
+        leptos_axum::render_app_async_with_context(context, move || app::shell(options.clone()));
+    let mut response = handler(request).await;
+    // A page shows whose it is; a shared computer must not show it again after signing out.
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
+    response
+}
+
+/// What every page and every server function finds in its context.
+pub fn ports(
+    state: &AppState,
+    visitor: &Visitor,
+) -> impl Fn() + Clone + Send + Sync + 'static + use<> {
+    let services = state.services.clone();
+    let user = CurrentUser(visitor.profile().cloned());
+    move || {
+        provide_context(services.clone());
+        provide_context(user.clone());
+    }
+}
+
+/// The app's own page for an address that leads nowhere.
+pub async fn not_found(state: &AppState, visitor: &Visitor, request: Request) -> Response {
+    let mut response = render(state, visitor, usual_form(state), request).await;
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}
+
+/// A GET of `address`, for rendering a page that was not asked for by its own address.
+pub fn get_of(address: &str, host: Option<HeaderValue>) -> Request {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = address.parse().unwrap_or_else(|_| Uri::from_static("/"));
+    if let Some(host) = host {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    request
+}
+
+fn query_of(uri: &Uri) -> PageQuery {
+    axum::extract::Query::try_from_uri(uri)
+        .map(|query| query.0)
+        .unwrap_or_default()
+}
