@@ -1,7 +1,100 @@
-//! Studyin's pages.
+//! Studyin's pages: everything that is rendered, once on the server and then woken up in the
+//! browser.
+//!
+//! The map, from the outside in:
+//!
+//! - [`shell`] is the HTML document, [`App`] the frame and the routes; both live here.
+//! - [`pages`]: one file per route. Home is part of the first download; every other page is a
+//!   [`leptos_router::LazyRoute`] with a WASM file of its own. Sign-in and sign-up ship none.
+//! - [`widgets`]: what more than one page shows.
+//! - [`api`]: server functions, the only way pages get at data. They call the traits of [`ports`],
+//!   which the server implements; nothing here knows how.
+//! - [`model`]: the values both sides speak. [`error`]: what a user may be told.
+//! - [`browser`]: the only code that talks to the browser itself (events, uploads, sockets).
 #![recursion_limit = "256"]
 
 pub mod api;
+pub mod browser;
 pub mod error;
 pub mod model;
+pub mod pages;
 pub mod ports;
+pub mod widgets;
+
+use leptos::{hydration::{AutoReload, HydrationScripts}, prelude::*};
+use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
+use leptos_router::{
+    Lazy, SsrMode,
+    components::{FlatRoutes, Route, Router},
+    path,
+};
+use pages::{
+    analytics::AnalyticsRoute, coach::CoachRoute, home::HomePage, library::LibraryRoute,
+    login::LoginRoute, not_found::NotFound, reader::ReaderRoute, settings::SettingsRoute,
+    signup::SignupRoute,
+};
+use ports::{CurrentUser, FormState, PlainPage};
+use widgets::frame::Chrome;
+
+/// The HTML document around [`App`].
+///
+/// Visitors and plain pages get no script at all: they are forms and links, and work as such.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let visitor = use_context::<CurrentUser>().is_none_or(|user| user.0.is_none());
+    let plain = visitor || use_context::<PlainPage>().is_some();
+    let file_max_bytes = use_context::<FormState>()
+        .map(|form| form.file_max_bytes)
+        .filter(|bytes| *bytes > 0);
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover" />
+                <meta name="color-scheme" content="light dark" />
+                <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f8f5ee" />
+                <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#191a1d" />
+                {file_max_bytes.map(|bytes| view! { <meta name="file-max-bytes" content=bytes.to_string() /> })}
+                <HashedStylesheet options=options.clone() />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <link rel="manifest" href="/site.webmanifest" />
+                {(!plain).then(|| view! {
+                    <AutoReload options=options.clone() />
+                    <HydrationScripts options=options.clone() />
+                })}
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// The frame around every page, and the routes.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Title formatter=|title: String| if title.is_empty() { "Studyin".to_owned() } else { title + " - Studyin" } />
+        <Router>
+            <a class="skip-link" href="#main" rel="external">"Skip to the page"</a>
+            <div class="frame">
+                <Chrome />
+                <main id="main" tabindex="-1">
+                    <FlatRoutes fallback=NotFound>
+                        <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
+                        <Route path=path!("/login") view={Lazy::<LoginRoute>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("/signup") view={Lazy::<SignupRoute>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("/settings") view={Lazy::<SettingsRoute>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("/library") view={Lazy::<LibraryRoute>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("/library/:id") view={Lazy::<ReaderRoute>::new()} ssr=SsrMode::Async />
+                        // One route, so that the page stays while a new conversation gets its address.
+                        <Route path=path!("/coach/:conversation?") view={Lazy::<CoachRoute>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("/analytics") view={Lazy::<AnalyticsRoute>::new()} ssr=SsrMode::Async />
+                    </FlatRoutes>
+                </main>
+            </div>
+        </Router>
+    }
+}

@@ -1,0 +1,61 @@
+//! Short labels made from values. By hand and in English: a formatting crate would weigh more in
+//! the browser than the rest of a page.
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// `22 Nov 2026`.
+pub fn date(date: NaiveDate) -> String {
+    let month = MONTHS[date.month0() as usize % MONTHS.len()];
+    [&date.day().to_string(), month, &date.year().to_string()].join(" ")
+}
+
+/// The day of a moment, in UTC so that server and browser write the same.
+pub fn day(moment: DateTime<Utc>) -> String {
+    date(moment.date_naive())
+}
+
+/// `640 bytes`, `12 KB`, `3.4 MB`: 1 KB is 1,024 bytes.
+pub fn size(bytes: u64) -> String {
+    const KB: u64 = 1024;
+    const MB: u64 = KB * KB;
+    if bytes < KB {
+        count(bytes, "byte")
+    } else if bytes < MB {
+        (bytes / KB).to_string() + " KB"
+    } else if bytes < 10 * MB {
+        let tenths = bytes * 10 / MB;
+        [&(tenths / 10).to_string(), ".", &(tenths % 10).to_string(), " MB"].concat()
+    } else {
+        (bytes / MB).to_string() + " MB"
+    }
+}
+
+/// `1 page`, `12 pages`.
+pub fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    [&number.to_string(), " ", noun, plural].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short_and_never_rounded_up() {
+        assert_eq!(size(1), "1 byte");
+        assert_eq!(size(1023), "1023 bytes");
+        assert_eq!(size(1024), "1 KB");
+        assert_eq!(size(1024 * 1024 * 3 / 2), "1.5 MB");
+        assert_eq!(size(50 * 1024 * 1024), "50 MB");
+    }
+
+    #[test]
+    fn dates_name_the_month() {
+        let day = NaiveDate::from_ymd_opt(2026, 11, 2).unwrap();
+        assert_eq!(date(day), "2 Nov 2026");
+    }
+}
