@@ -143,21 +143,32 @@ CREATE INDEX citations_by_material ON citations (material_id);
 CREATE TABLE events (
     id          UUID        PRIMARY KEY,
     user_id     UUID        NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    -- question | material | page | finished
+    -- question | material | page
     kind        TEXT        NOT NULL,
     natural_key TEXT        NOT NULL,
     occurred_at TIMESTAMPTZ NOT NULL,
     local_date  TEXT        NOT NULL,
-    xp          BIGINT      NOT NULL,
     UNIQUE (user_id, natural_key)
 );
-CREATE INDEX events_by_user ON events (user_id, occurred_at);
+
+-- The XP it was worth. An award is given once for its natural key, and stays when what it was
+-- given for is deleted.
+CREATE TABLE awards (
+    user_id     UUID        NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    natural_key TEXT        NOT NULL,
+    awarded_at  TIMESTAMPTZ NOT NULL,
+    local_date  TEXT        NOT NULL,
+    xp          BIGINT      NOT NULL,
+    PRIMARY KEY (user_id, natural_key)
+);
 
 CREATE TABLE study_sessions (
     id               UUID        PRIMARY KEY,
     user_id          UUID        NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     started_at       TIMESTAMPTZ NOT NULL,
     last_activity_at TIMESTAMPTZ NOT NULL,
+    -- The zone it began in: the session is cut into local days by this one.
+    time_zone        TEXT        NOT NULL,
     local_date       TEXT        NOT NULL
 );
 CREATE INDEX study_sessions_by_user ON study_sessions (user_id, last_activity_at);

@@ -1,0 +1,182 @@
+//! Streaks over a list of days. Pure: it is told which days counted.
+//!
+//! A streak is consecutive days that counted. In each week, Monday to Sunday, one missed day is
+//! bridged by a freeze: it keeps the streak and is not counted in it. A freeze is used up only
+//! once it has bridged; today is never missed before it is over.
+
+use chrono::{NaiveDate, Weekday};
+use std::collections::HashSet;
+
+/// What a student's days make.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Streak {
+    /// Days of the streak that today is part of, or can still become part of.
+    pub current: u32,
+    pub longest: u32,
+    /// Missed days that a freeze bridges, oldest first.
+    pub frozen: Vec<NaiveDate>,
+}
+
+/// The streak on `today`, from the days that counted, in ascending order. Days after today (a
+/// student who moved west) are left out.
+pub fn of(counted: &[NaiveDate], today: NaiveDate) -> Streak {
+    let mut streak = Streak::default();
+    let Some(first) = counted.first() else {
+        return streak;
+    };
+    let counted: HashSet<NaiveDate> = counted.iter().copied().collect();
+    let mut bridged_weeks = HashSet::new();
+    // Missed days whose freeze holds the streak until a day that counts makes it a bridge.
+    let mut held: Vec<NaiveDate> = Vec::new();
+    for date in first.iter_days().take_while(|date| *date <= today) {
+        if counted.contains(&date) {
+            streak.current += 1;
+            streak.longest = streak.longest.max(streak.current);
+            bridged_weeks.extend(held.iter().map(|date| monday(*date)));
+            streak.frozen.append(&mut held);
+        } else if date == today || streak.current == 0 {
+            continue;
+        } else if bridged_weeks.contains(&monday(date))
+            || held.iter().any(|other| monday(*other) == monday(date))
+        {
+            streak.current = 0;
+            held.clear();
+        } else {
+            held.push(date);
+        }
+    }
+    streak.frozen.append(&mut held);
+    streak
+}
+
+fn monday(date: NaiveDate) -> NaiveDate {
+    date.week(Weekday::Mon).checked_first_day().unwrap_or(date)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{Datelike, Days};
+    use proptest::prelude::*;
+
+    /// Monday.
+    const FIRST: NaiveDate = NaiveDate::from_ymd_opt(2026, 3, 2).expect("a day");
+
+    fn nth(n: usize) -> NaiveDate {
+        FIRST + Days::new(n as u64)
+    }
+
+    /// Draws days from a Monday on: `x` counted, `.` did not; the last is today. Answers with the
+    /// streak and the same drawing, frozen days marked `f`.
+    fn drawn(days: &str) -> (u32, u32, String) {
+        let days: String = days.chars().filter(|c| *c != ' ').collect();
+        let counted: Vec<NaiveDate> = days
+            .chars()
+            .enumerate()
+            .filter(|(_, c)| *c == 'x')
+            .map(|(n, _)| nth(n))
+            .collect();
+        let streak = of(&counted, nth(days.len() - 1));
+        let marked = days
+            .chars()
+            .enumerate()
+            .map(|(n, c)| {
+                if streak.frozen.contains(&nth(n)) {
+                    'f'
+                } else {
+                    c
+                }
+            })
+            .collect();
+        (streak.current, streak.longest, marked)
+    }
+
+    #[test]
+    fn streaks_are_counted_frozen_and_broken_by_the_rule() {
+        for (days, current, longest, marked, why) in [
+            (".", 0, 0, ".", "nothing yet"),
+            ("x", 1, 1, "x", "the first day"),
+            ("xx.", 2, 2, "xx.", "today is not missed before it is over"),
+            (
+                "xx.x",
+                3,
+                3,
+                "xxfx",
+                "one missed day is bridged and not counted",
+            ),
+            ("xx..", 2, 2, "xxf.", "yesterday is held by a freeze"),
+            ("xx...", 0, 2, "xx...", "two missed days in a week break it"),
+            (
+                "x.x.x",
+                1,
+                2,
+                "xfx.x",
+                "the second miss of a week breaks it",
+            ),
+            (
+                "xxxxxx. .x",
+                7,
+                7,
+                "xxxxxxf fx",
+                "Sunday and Monday belong to two weeks",
+            ),
+            ("xxxxxx. ..", 6, 6, "xxxxxxf f.", "and hold it until today"),
+            ("xxxxxx. ..x", 1, 6, "xxxxxx. ..x", "but not a third day"),
+            (
+                "x..x.x",
+                2,
+                2,
+                "x..xfx",
+                "a freeze that bridged nothing is still there",
+            ),
+            (
+                "x.xxxxx x.xxxxx",
+                12,
+                12,
+                "xfxxxxx xfxxxxx",
+                "every week has its own",
+            ),
+            ("....x", 1, 1, "....x", "no freeze before the first day"),
+        ] {
+            let marked: String = marked.chars().filter(|c| *c != ' ').collect();
+            assert_eq!(drawn(days), (current, longest, marked), "{days}: {why}");
+        }
+    }
+
+    #[test]
+    fn days_after_today_are_left_out() {
+        assert_eq!(of(&[nth(0), nth(1), nth(5)], nth(1)).current, 2);
+        assert_eq!(of(&[nth(5)], nth(1)), Streak::default());
+    }
+
+    proptest! {
+        #[test]
+        fn a_week_has_one_frozen_day_at_most_and_none_that_counted(
+            days in proptest::collection::vec(any::<bool>(), 1..120),
+        ) {
+            let counted: Vec<NaiveDate> =
+                (0..days.len()).filter(|n| days[*n]).map(nth).collect();
+            let streak = of(&counted, nth(days.len() - 1));
+            let mut weeks: Vec<_> = streak.frozen.iter().map(|date| date.iso_week()).collect();
+            let frozen = weeks.len();
+            weeks.dedup();
+            prop_assert_eq!(weeks.len(), frozen);
+            prop_assert!(streak.frozen.iter().all(|date| !counted.contains(date)));
+            prop_assert!(streak.current <= streak.longest);
+            prop_assert!(streak.longest as usize <= counted.len());
+        }
+
+        #[test]
+        fn a_day_more_never_ends_a_streak(days in proptest::collection::vec(any::<bool>(), 1..60)) {
+            let counted: Vec<NaiveDate> =
+                (0..days.len()).filter(|n| days[*n]).map(nth).collect();
+            let today = nth(days.len() - 1);
+            let before = of(&counted, today).current;
+            let mut with_today = counted;
+            if with_today.last() != Some(&today) {
+                with_today.push(today);
+                prop_assert_eq!(of(&with_today, today).current, before + 1);
+            }
+        }
+    }
+}
