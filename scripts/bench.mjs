@@ -11,9 +11,7 @@ import path from "node:path";
 import process from "node:process";
 
 const program = path.resolve(process.argv[2] ?? "target/release/server");
-const modelDir = path.resolve(
-  process.env.MODEL_DIR ?? path.join(process.env.DATA_DIR ?? "data", "models/all-MiniLM-L6-v2"),
-);
+const modelDir = path.resolve(process.env.MODEL_DIR ?? "data/models/all-MiniLM-L6-v2");
 const siteRoot = path.resolve("target/site");
 
 /** Starts whose median is reported. */

@@ -46,6 +46,16 @@ setting() {
   printf '%s' "${value:-$2}"
 }
 
+# The embedding model's folder, as the server finds it.
+model_dir() {
+  local folder
+  folder="$(setting MODEL_DIR "$(setting DATA_DIR ./data)/models/all-MiniLM-L6-v2")"
+  case "$folder" in
+    /*) printf '%s' "$folder" ;;
+    *) printf '%s' "$ROOT/${folder#./}" ;;
+  esac
+}
+
 sha256() {
   if has sha256sum; then sha256sum "$@"; else shasum -a 256 "$@"; fi
 }

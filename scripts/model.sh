@@ -17,7 +17,7 @@ wanted() {
   esac
 }
 
-target="$(setting MODEL_DIR "$(setting DATA_DIR ./data)/models/$NAME")"
+target="$(model_dir)"
 
 # is_right FILE: there, and the very bytes that were pinned; says so when they are not.
 is_right() {

@@ -4,6 +4,9 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
+# Tests and tools start servers of their own, elsewhere.
+MODEL_DIR="$(model_dir)"
+export MODEL_DIR
 scripts/build.sh
 npm_install end2end
 scripts/browser.sh

@@ -3,6 +3,9 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
+# Tests and tools start servers of their own, elsewhere.
+MODEL_DIR="$(model_dir)"
+export MODEL_DIR
 scripts/setup.sh
 scripts/model.sh
 SETUP_DONE=yes scripts/check.sh

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const PROGRAM = process.env.STUDYIN_SERVER ?? join(ROOT, "target/release/server");
-const MODEL = process.env.MODEL_DIR ?? join(process.env.DATA_DIR ?? join(ROOT, "data"), "models/all-MiniLM-L6-v2");
+const MODEL = process.env.MODEL_DIR ?? join(ROOT, "data/models/all-MiniLM-L6-v2");
 
 /** Longest a start may take on a busy machine, the model included. */
 const START_MS = 60_000;
