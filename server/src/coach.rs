@@ -1,1 +1,514 @@
-//! (to be written)
+//! The question story: a student asks, and gets an answer from her own pages with every citation
+//! checked. [`Coach::ask`] reads from the question to the last event.
+//!
+//! An answer is recorded once, however it ended: whole, stopped, or broken off; what had been
+//! written is kept. Questions and answers are never logged.
+
+pub mod cite;
+mod markup;
+pub mod prompt;
+mod record;
+pub mod render;
+pub mod source;
+
+use crate::{
+    analytics::{Activity, Analytics},
+    changes::{Change, Changes},
+    clock::Clock,
+    provider::{
+        EmbedderSlot,
+        chat::{Chat, ChatError, ChatRequest},
+    },
+    retrieval::{Found, Retrieval, RetrievalError},
+    services,
+    store::{Db, StoreError, conversations, materials},
+};
+use app::{
+    error::{AppError, ErrorKind},
+    model::{
+        coach::{
+            Author, Citation, CoachEvent, CoachStatus, Conversation, ConversationSummary, Message,
+            MessageState, Passage, Question,
+        },
+        id::{ConversationId, MessageId, UserId},
+    },
+};
+use futures::StreamExt;
+use record::Recording;
+use render::Mark;
+use source::Source;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+/// Passages an answer is made from: about 1,800 tokens, which also a small model reads with care.
+const PASSAGES: usize = 8;
+/// The longest an answer may take from the first byte to the last.
+const ANSWER_MAX_TIME: Duration = Duration::from_secs(15 * 60);
+/// Said of answers that a stopped server left half-written.
+const INTERRUPTED: &str = "The server stopped while this was written. Ask again.";
+
+/// Why a conversation could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CoachError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Answers questions and keeps the conversations.
+pub struct Coach {
+    db: Db,
+    retrieval: Retrieval,
+    slot: EmbedderSlot,
+    chat: Arc<dyn Chat>,
+    analytics: Arc<Analytics>,
+    changes: Arc<Changes>,
+    clock: Clock,
+}
+
+/// How the writing of an answer came to its end.
+enum Ending {
+    Complete,
+    /// The student stopped it, or is no longer there.
+    Cancelled,
+    Failed(AppError),
+}
+
+/// Where the events go. A receiver that has gone away cancels the answer.
+struct Listener {
+    events: mpsc::Sender<CoachEvent>,
+    cancel: CancellationToken,
+}
+
+impl Coach {
+    /// A coach that answers through `chat` from what `retrieval` finds.
+    pub fn new(
+        db: Db,
+        retrieval: Retrieval,
+        slot: EmbedderSlot,
+        chat: Arc<dyn Chat>,
+        analytics: Arc<Analytics>,
+        changes: Arc<Changes>,
+        clock: Clock,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            db,
+            retrieval,
+            slot,
+            chat,
+            analytics,
+            changes,
+            clock,
+        })
+    }
+
+    /// Answers one question. Sends `context`, then tokens and citations, then one `complete` or
+    /// `error`. Ends early when `cancel` is or the receiver is dropped; drive it to its end in any
+    /// case, for it records what had been written.
+    #[tracing::instrument(name = "coach.ask", skip_all)]
+    pub async fn ask(
+        &self,
+        user: UserId,
+        conversation: Option<ConversationId>,
+        question: Question,
+        events: mpsc::Sender<CoachEvent>,
+        cancel: CancellationToken,
+    ) {
+        let listener = Listener { events, cancel };
+        let last = self
+            .answer(user, conversation, &question, &listener)
+            .await
+            .unwrap_or_else(|error| CoachEvent::Error {
+                error,
+                message: None,
+            });
+        // Nobody may be there to read it.
+        let _ = listener.events.send(last).await;
+    }
+
+    async fn answer(
+        &self,
+        user: UserId,
+        conversation: Option<ConversationId>,
+        question: &Question,
+        listener: &Listener,
+    ) -> Result<CoachEvent, AppError> {
+        let history = self.history(user, conversation).await?;
+        let (conversation, question) = self.store_question(user, conversation, question).await?;
+        let activity = Activity::Question {
+            message: question.id,
+        };
+        if let Err(error) = self.analytics.record(user, activity).await {
+            // An answer is worth more than its five points.
+            tracing::warn!(error = %error, "coach.record_activity failed");
+        }
+
+        let text = prompt::search_text(&question.text, &history);
+        let found = self.search(user, &text).await;
+        let (sources, note, trouble) = match found {
+            Ok((sources, note)) => (sources, note, None),
+            Err(error) => (Vec::new(), None, Some(error)),
+        };
+        let passages: Vec<Passage> = sources.iter().map(|s| s.passage.clone()).collect();
+        let answer = self.empty_answer(passages.clone());
+        let answer_id = answer.id;
+        let mut recording = Recording::start(&self.db, user, conversation, answer)
+            .await
+            .map_err(|error| services::store_error(&error))?
+            .ok_or_else(|| AppError::not_found("conversation"))?;
+        let context = CoachEvent::Context {
+            conversation_id: conversation,
+            question: Box::new(question.clone()),
+            answer_id,
+            provider: self.chat.label(),
+            passages: passages.clone(),
+            note,
+        };
+
+        let mut citations = Vec::new();
+        let ending = if listener.tell(context).await.is_err() {
+            Ending::Cancelled
+        } else if let Some(error) = trouble {
+            Ending::Failed(error)
+        } else if sources.is_empty() {
+            let sentence = self.not_covered(user).await?;
+            recording.add(&sentence).await;
+            // The whole message follows at once; a lost token changes nothing.
+            let _ = listener.tell(CoachEvent::Token { text: sentence }).await;
+            Ending::Complete
+        } else {
+            let evidence: Vec<_> = sources.iter().map(Source::evidence).collect();
+            let request = ChatRequest {
+                prompt: prompt::build(&question.text, &evidence, &history),
+                question: text,
+                evidence,
+            };
+            self.write(request, &sources, &mut recording, &mut citations, listener)
+                .await
+        };
+
+        // Only whole text has its final structure: what looked like prose may have become code.
+        let citations = cite::markers(recording.text())
+            .iter()
+            .map(|marker| cite::check(marker, &sources))
+            .collect();
+        let (state, error) = match ending {
+            Ending::Complete => (MessageState::Complete, None),
+            Ending::Cancelled => (MessageState::Cancelled, None),
+            Ending::Failed(error) => (MessageState::Failed, Some(error)),
+        };
+        let problem = error.as_ref().map(|error| error.message.clone());
+        let mut message = recording
+            .end(state, problem, citations)
+            .await
+            .map_err(|error| services::store_error(&error))?;
+        self.changes
+            .publish(Change::AnswerRecorded { user, conversation });
+        message.html = html_of(&message);
+        let message = Box::new(message);
+        Ok(match error {
+            Some(error) => CoachEvent::Error {
+                error,
+                message: Some(message),
+            },
+            None => CoachEvent::Complete { message },
+        })
+    }
+
+    /// Relays the provider's words and checks citations as they appear.
+    async fn write(
+        &self,
+        request: ChatRequest,
+        sources: &[Source],
+        recording: &mut Recording,
+        citations: &mut Vec<Citation>,
+        listener: &Listener,
+    ) -> Ending {
+        let deadline = Instant::now() + ANSWER_MAX_TIME;
+        let mut answer = tokio::select! {
+            biased;
+            () = listener.gone() => return Ending::Cancelled,
+            answer = self.chat.stream(request) => match answer {
+                Ok(answer) => answer,
+                Err(error) => return Ending::Failed(told(&error)),
+            },
+        };
+        loop {
+            let words = tokio::select! {
+                biased;
+                () = listener.gone() => return Ending::Cancelled,
+                () = tokio::time::sleep_until(deadline) => {
+                    return Ending::Failed(told(&ChatError::TooLong));
+                }
+                words = answer.next() => words,
+            };
+            let words = match words {
+                Some(Ok(words)) => words,
+                Some(Err(error)) => return Ending::Failed(told(&error)),
+                None if recording.text().trim().is_empty() => {
+                    return Ending::Failed(told(&ChatError::CutOff));
+                }
+                None => return Ending::Complete,
+            };
+            recording.add(&words).await;
+            let closes_marker = words.contains(']');
+            if listener
+                .tell(CoachEvent::Token { text: words })
+                .await
+                .is_err()
+            {
+                return Ending::Cancelled;
+            }
+            if closes_marker {
+                let markers = cite::markers(recording.text());
+                for marker in markers.iter().skip(citations.len()) {
+                    let citation = cite::check(marker, sources);
+                    citations.push(citation.clone());
+                    if listener
+                        .tell(CoachEvent::Citation { citation })
+                        .await
+                        .is_err()
+                    {
+                        return Ending::Cancelled;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn history(
+        &self,
+        user: UserId,
+        conversation: Option<ConversationId>,
+    ) -> Result<Vec<Message>, AppError> {
+        let Some(id) = conversation else {
+            return Ok(Vec::new());
+        };
+        conversations::recent(&self.db, user, id, prompt::HISTORY_MAX_MESSAGES)
+            .await
+            .map_err(|error| services::store_error(&error))
+    }
+
+    async fn store_question(
+        &self,
+        user: UserId,
+        conversation: Option<ConversationId>,
+        question: &Question,
+    ) -> Result<(ConversationId, Message), AppError> {
+        let message = Message {
+            id: MessageId::new(self.clock.new_id()),
+            author: Author::Student,
+            state: MessageState::Complete,
+            text: question.as_str().to_owned(),
+            html: String::new(),
+            provider: String::new(),
+            problem: None,
+            passages: Vec::new(),
+            citations: Vec::new(),
+            created_at: self.clock.now(),
+        };
+        let fresh = ConversationId::new(self.clock.new_id());
+        conversations::add_question(&self.db, user, conversation, fresh, message)
+            .await
+            .map_err(|error| services::store_error(&error))?
+            .ok_or_else(|| AppError::not_found("conversation"))
+    }
+
+    fn empty_answer(&self, passages: Vec<Passage>) -> Message {
+        Message {
+            id: MessageId::new(self.clock.new_id()),
+            author: Author::Coach,
+            state: MessageState::Partial,
+            text: String::new(),
+            html: String::new(),
+            provider: self.chat.label(),
+            problem: None,
+            passages,
+            citations: Vec::new(),
+            created_at: self.clock.now(),
+        }
+    }
+
+    /// The passages with their pages, none when the materials do not speak about the question; and
+    /// what the student should know about the search.
+    async fn search(
+        &self,
+        user: UserId,
+        text: &str,
+    ) -> Result<(Vec<Source>, Option<String>), AppError> {
+        let Found {
+            passages,
+            covered,
+            by_meaning,
+        } = self
+            .retrieval
+            .search(user, text, PASSAGES)
+            .await
+            .map_err(|error| match error {
+                RetrievalError::Store(error) => services::store_error(&error),
+                #[allow(unreachable_patterns)]
+                other => services::told(
+                    ErrorKind::Internal,
+                    "Your materials could not be searched. Try again; if it stays, look at the server's log.",
+                    &other,
+                ),
+            })?;
+        let (ready, pending) = materials::counts(&self.db, user)
+            .await
+            .map_err(|error| services::store_error(&error))?;
+        let passages = if covered { passages } else { Vec::new() };
+        let sources = source::load(&self.db, user, passages)
+            .await
+            .map_err(|error| services::store_error(&error))?;
+        let mut notes = Vec::new();
+        if !by_meaning {
+            notes.extend(self.slot.problem());
+        }
+        if ready > 0 && pending > 0 {
+            notes.push(format!(
+                "Using {ready} of {} documents so far; the rest is still being read.",
+                ready + pending
+            ));
+        }
+        Ok((sources, (!notes.is_empty()).then(|| notes.join(" "))))
+    }
+
+    /// The answer when nothing was found: what is missing and what to do.
+    async fn not_covered(&self, user: UserId) -> Result<String, AppError> {
+        let (ready, pending) = materials::counts(&self.db, user)
+            .await
+            .map_err(|error| services::store_error(&error))?;
+        Ok(match (ready, pending) {
+            (0, 0) => "Your materials do not cover this: there are none in your library yet. Add a document there, then ask again.",
+            (0, _) => "Your materials do not cover this yet: they are still being read. Ask again when the library shows them as ready.",
+            (_, 0) => "Your materials do not cover this. Ask in other words, or add a document about it to your library.",
+            _ => "Your materials do not cover this so far. Some are still being read: ask again when the library shows them as ready, or ask in other words.",
+        }
+        .to_owned())
+    }
+
+    /// The user's conversations, most recently used first.
+    pub async fn conversations(
+        &self,
+        user: UserId,
+    ) -> Result<Vec<ConversationSummary>, CoachError> {
+        Ok(conversations::list(&self.db, user).await?)
+    }
+
+    /// One conversation with its messages; `None` when the user has no such one.
+    pub async fn conversation(
+        &self,
+        user: UserId,
+        id: ConversationId,
+    ) -> Result<Option<Conversation>, CoachError> {
+        let Some((title, stored)) = conversations::find(&self.db, user, id).await? else {
+            return Ok(None);
+        };
+        let messages = stored
+            .into_iter()
+            .map(|stored| match stored.message.author {
+                Author::Student => stored.message,
+                Author::Coach => shown(stored),
+            })
+            .collect();
+        Ok(Some(Conversation {
+            id,
+            title,
+            messages,
+        }))
+    }
+
+    /// Removes a conversation; false when the user has no such one.
+    pub async fn delete(&self, user: UserId, id: ConversationId) -> Result<bool, CoachError> {
+        let deleted = conversations::delete(&self.db, user, id).await?;
+        if deleted {
+            self.changes.publish(Change::ConversationDeleted {
+                user,
+                conversation: id,
+            });
+        }
+        Ok(deleted)
+    }
+
+    /// What would answer a question now.
+    pub async fn status(&self, user: UserId) -> Result<CoachStatus, CoachError> {
+        let (ready_materials, pending_materials) = materials::counts(&self.db, user).await?;
+        Ok(CoachStatus {
+            provider: self.chat.label(),
+            search_note: self.slot.problem(),
+            ready_materials,
+            pending_materials,
+        })
+    }
+
+    /// Ends the answers a stopped server left half-written. Called once, before the first question.
+    pub async fn settle_interrupted(&self) -> Result<u64, CoachError> {
+        Ok(conversations::fail_partials(&self.db, INTERRUPTED).await?)
+    }
+}
+
+impl Listener {
+    /// Sends an event; fails when the student has stopped the answer or gone away.
+    async fn tell(&self, event: CoachEvent) -> Result<(), ()> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(()),
+            sent = self.events.send(event) => sent.map_err(|_| ()),
+        }
+    }
+
+    async fn gone(&self) {
+        tokio::select! {
+            () = self.cancel.cancelled() => {}
+            () = self.events.closed() => {}
+        }
+    }
+}
+
+/// A stored answer with its HTML. Citations whose material has been deleted are shown as such.
+fn shown(stored: conversations::StoredMessage) -> Message {
+    let mut message = stored.message;
+    let mut marks = Vec::new();
+    for (ordinal, marker) in (0_u32..).zip(cite::markers(&message.text)) {
+        let citation = stored
+            .citations
+            .iter()
+            .find(|(at, _)| *at == ordinal)
+            .map(|(_, citation)| citation.clone());
+        // A half-written answer has no citations yet.
+        let is_open = message.state == MessageState::Partial;
+        marks.push(match &citation {
+            Some(citation) => Mark::of(citation, &message.passages),
+            None if is_open => Mark::Unknown,
+            None => Mark::Gone,
+        });
+        message.citations.push(citation.unwrap_or(Citation {
+            number: marker.number,
+            verified: false,
+            source: None,
+        }));
+    }
+    message.html = render::html(&message.text, &marks);
+    message
+}
+
+fn html_of(message: &Message) -> String {
+    let marks: Vec<Mark> = message
+        .citations
+        .iter()
+        .map(|citation| Mark::of(citation, &message.passages))
+        .collect();
+    render::html(&message.text, &marks)
+}
+
+/// A provider's failure in the student's words; the log gets the same sentence and nothing more.
+fn told(error: &ChatError) -> AppError {
+    let kind = match error {
+        ChatError::Limited { .. } => {
+            return AppError::new(ErrorKind::Limited, error.to_string());
+        }
+        ChatError::Embedding => ErrorKind::Internal,
+        _ => ErrorKind::Unavailable,
+    };
+    services::told(kind, &error.to_string(), error)
+}

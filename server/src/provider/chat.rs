@@ -111,7 +111,9 @@ pub enum ChatError {
     Reported,
     #[error("The connection to the language model broke off in the middle. Ask again.")]
     CutOff,
-    #[error("The language model did not come to an end, so it was stopped. Ask a narrower question.")]
+    #[error(
+        "The language model did not come to an end, so it was stopped. Ask a narrower question."
+    )]
     TooLong,
     #[error("The sentences of your materials could not be compared. Ask again.")]
     Embedding,

@@ -1,1 +1,546 @@
-//! (to be written)
+//! Conversations with their messages, passages and citations. Knows nothing of how an answer is
+//! made or shown: HTML is left empty.
+//!
+//! Every query names the user. Times of a conversation's messages strictly increase, so that they
+//! always come back in the order they were written.
+
+use super::{Db, StoreError, Stored};
+use app::model::{
+    coach::{
+        Author, Citation, CitationSource, ConversationSummary, Message, MessageState, Passage,
+    },
+    id::{ConversationId, MaterialId, MessageId, UserId},
+    material::Span,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{Sqlite, Transaction};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Most conversations the list shows.
+pub const LIST_MAX: i64 = 200;
+/// Most messages of a conversation that are read, the newest; far past what anybody scrolls.
+const MESSAGES_MAX: i64 = 500;
+/// Most characters of a title.
+const TITLE_MAX_CHARS: usize = 80;
+
+/// A message with the ordinals of its citations: those whose material has been deleted leave a gap.
+#[derive(Debug)]
+pub struct StoredMessage {
+    pub message: Message,
+    /// Position of the marker in the text, and what it leads to.
+    pub citations: Vec<(u32, Citation)>,
+}
+
+/// Stores a question, in a new conversation when none is given. `None`: there is no such
+/// conversation of this user.
+pub async fn add_question(
+    db: &Db,
+    user: UserId,
+    conversation: Option<ConversationId>,
+    fresh: ConversationId,
+    mut question: Message,
+) -> Stored<Option<(ConversationId, Message)>> {
+    let mut tx = db.write().await?;
+    let now = question.created_at;
+    let id = match conversation {
+        Some(id) => {
+            if !touch(&mut tx, user, id, now).await? {
+                return Ok(None);
+            }
+            id
+        }
+        None => {
+            sqlx::query(
+                "INSERT INTO conversations (id, user_id, title, created_at, updated_at)
+                 VALUES ($1, $2, $3, $4, $4)",
+            )
+            .bind(fresh.uuid())
+            .bind(user.uuid())
+            .bind(title_of(&question.text))
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+            fresh
+        }
+    };
+    insert_message(&mut tx, user, id, &mut question).await?;
+    tx.commit().await?;
+    Ok(Some((id, question)))
+}
+
+/// Stores the row of an answer that is about to be written, with its passages. `None`: the
+/// conversation has been deleted meanwhile.
+pub async fn start_answer(
+    db: &Db,
+    user: UserId,
+    conversation: ConversationId,
+    mut answer: Message,
+) -> Stored<Option<Message>> {
+    let mut tx = db.write().await?;
+    if !touch(&mut tx, user, conversation, answer.created_at).await? {
+        return Ok(None);
+    }
+    insert_message(&mut tx, user, conversation, &mut answer).await?;
+    for passage in &answer.passages {
+        // A material deleted since the search leaves no row, rather than failing the answer.
+        sqlx::query(
+            "INSERT INTO message_passages (message_id, number, material_id, title, chunk_id,
+                                           page_first, page_last, char_start, char_end, text, score)
+             SELECT $1, $2, id, $4, $5, $6, $7, $8, $9, $10, $11
+             FROM materials WHERE id = $3 AND user_id = $12",
+        )
+        .bind(answer.id.uuid())
+        .bind(i64::from(passage.number))
+        .bind(passage.material_id.uuid())
+        .bind(&passage.title)
+        .bind(passage.chunk_id)
+        .bind(i64::from(passage.page_first))
+        .bind(i64::from(passage.page_last))
+        .bind(i64::from(passage.span.start))
+        .bind(i64::from(passage.span.end))
+        .bind(&passage.text)
+        .bind(passage.score)
+        .bind(user.uuid())
+        .execute(&mut *tx)
+        .await?;
+    }
+    tx.commit().await?;
+    Ok(Some(answer))
+}
+
+/// Keeps what has been written so far, so that a crash does not take it.
+pub async fn save_partial(db: &Db, user: UserId, answer: MessageId, text: &str) -> Stored<()> {
+    let mut tx = db.write().await?;
+    sqlx::query(
+        "UPDATE messages SET text = $3 WHERE id = $1 AND user_id = $2 AND state = 'partial'",
+    )
+    .bind(answer.uuid())
+    .bind(user.uuid())
+    .bind(text)
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Stores how an answer ended, once: text, state, problem and citations. False when the answer
+/// has been deleted meanwhile or had ended before.
+pub async fn finish_answer(db: &Db, user: UserId, answer: &Message) -> Stored<bool> {
+    let mut tx = db.write().await?;
+    let updated = sqlx::query(
+        "UPDATE messages SET text = $3, state = $4, problem = $5
+         WHERE id = $1 AND user_id = $2 AND state = 'partial'",
+    )
+    .bind(answer.id.uuid())
+    .bind(user.uuid())
+    .bind(&answer.text)
+    .bind(state_name(answer.state))
+    .bind(&answer.problem)
+    .execute(&mut *tx)
+    .await?;
+    if updated.rows_affected() == 0 {
+        return Ok(false);
+    }
+    for (ordinal, citation) in (0_i64..).zip(&answer.citations) {
+        insert_citation(&mut tx, user, answer.id, ordinal, citation).await?;
+    }
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Ends every answer that a stopped server left half-written; answers how many there were.
+pub async fn fail_partials(db: &Db, problem: &str) -> Stored<u64> {
+    let mut tx = db.write().await?;
+    let failed =
+        sqlx::query("UPDATE messages SET state = 'failed', problem = $1 WHERE state = 'partial'")
+            .bind(problem)
+            .execute(&mut *tx)
+            .await?;
+    tx.commit().await?;
+    Ok(failed.rows_affected())
+}
+
+/// The user's conversations, most recently used first, at most [`LIST_MAX`].
+pub async fn list(db: &Db, user: UserId) -> Stored<Vec<ConversationSummary>> {
+    let rows: Vec<(Uuid, String, DateTime<Utc>)> = sqlx::query_as(
+        "SELECT id, title, updated_at FROM conversations
+         WHERE user_id = $1 ORDER BY updated_at DESC, id DESC LIMIT $2",
+    )
+    .bind(user.uuid())
+    .bind(LIST_MAX)
+    .fetch_all(db.read())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, title, updated_at)| ConversationSummary {
+            id: ConversationId::new(id),
+            title,
+            updated_at,
+        })
+        .collect())
+}
+
+/// A conversation's title and messages, oldest first.
+pub async fn find(
+    db: &Db,
+    user: UserId,
+    id: ConversationId,
+) -> Stored<Option<(String, Vec<StoredMessage>)>> {
+    let title: Option<String> =
+        sqlx::query_scalar("SELECT title FROM conversations WHERE id = $1 AND user_id = $2")
+            .bind(id.uuid())
+            .bind(user.uuid())
+            .fetch_optional(db.read())
+            .await?;
+    let Some(title) = title else { return Ok(None) };
+    let mut messages = messages(db, user, id, MESSAGES_MAX).await?;
+    let mut passages = passages(db, user, id).await?;
+    let mut citations = citations(db, user, id).await?;
+    for stored in &mut messages {
+        let id = stored.message.id;
+        stored.message.passages = passages.remove(&id).unwrap_or_default();
+        stored.citations = citations.remove(&id).unwrap_or_default();
+    }
+    Ok(Some((title, messages)))
+}
+
+/// The last `limit` messages, oldest first, without passages and citations.
+pub async fn recent(db: &Db, user: UserId, id: ConversationId, limit: i64) -> Stored<Vec<Message>> {
+    let stored = messages(db, user, id, limit).await?;
+    Ok(stored.into_iter().map(|stored| stored.message).collect())
+}
+
+/// Removes a conversation with all its messages; false when there is none of this user.
+pub async fn delete(db: &Db, user: UserId, id: ConversationId) -> Stored<bool> {
+    let mut tx = db.write().await?;
+    let deleted = sqlx::query("DELETE FROM conversations WHERE id = $1 AND user_id = $2")
+        .bind(id.uuid())
+        .bind(user.uuid())
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(deleted.rows_affected() > 0)
+}
+
+async fn touch(
+    tx: &mut Transaction<'static, Sqlite>,
+    user: UserId,
+    id: ConversationId,
+    now: DateTime<Utc>,
+) -> Stored<bool> {
+    let touched =
+        sqlx::query("UPDATE conversations SET updated_at = $3 WHERE id = $1 AND user_id = $2")
+            .bind(id.uuid())
+            .bind(user.uuid())
+            .bind(now)
+            .execute(&mut **tx)
+            .await?;
+    Ok(touched.rows_affected() > 0)
+}
+
+async fn insert_message(
+    tx: &mut Transaction<'static, Sqlite>,
+    user: UserId,
+    conversation: ConversationId,
+    message: &mut Message,
+) -> Stored<()> {
+    let last: Option<DateTime<Utc>> = sqlx::query_scalar(
+        "SELECT created_at FROM messages WHERE conversation_id = $1 AND user_id = $2
+         ORDER BY created_at DESC LIMIT 1",
+    )
+    .bind(conversation.uuid())
+    .bind(user.uuid())
+    .fetch_optional(&mut **tx)
+    .await?;
+    if let Some(last) = last {
+        message.created_at = message.created_at.max(last + TimeDelta::microseconds(1));
+    }
+    sqlx::query(
+        "INSERT INTO messages (id, conversation_id, user_id, author, state, text, provider,
+                               problem, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(message.id.uuid())
+    .bind(conversation.uuid())
+    .bind(user.uuid())
+    .bind(author_name(message.author))
+    .bind(state_name(message.state))
+    .bind(&message.text)
+    .bind(&message.provider)
+    .bind(&message.problem)
+    .bind(message.created_at)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn insert_citation(
+    tx: &mut Transaction<'static, Sqlite>,
+    user: UserId,
+    message: MessageId,
+    ordinal: i64,
+    citation: &Citation,
+) -> Stored<()> {
+    let Some(source) = citation.source.as_ref().filter(|_| citation.verified) else {
+        sqlx::query("INSERT INTO citations (message_id, ordinal, number) VALUES ($1, $2, $3)")
+            .bind(message.uuid())
+            .bind(ordinal)
+            .bind(i64::from(citation.number))
+            .execute(&mut **tx)
+            .await?;
+        return Ok(());
+    };
+    sqlx::query(
+        "INSERT INTO citations (message_id, ordinal, number, material_id, title, chunk_id, page,
+                                char_start, char_end, quote)
+         SELECT $1, $2, $3, id, $5, $6, $7, $8, $9, $10
+         FROM materials WHERE id = $4 AND user_id = $11",
+    )
+    .bind(message.uuid())
+    .bind(ordinal)
+    .bind(i64::from(citation.number))
+    .bind(source.material_id.uuid())
+    .bind(&source.title)
+    .bind(source.chunk_id)
+    .bind(i64::from(source.page))
+    .bind(i64::from(source.span.start))
+    .bind(i64::from(source.span.end))
+    .bind(&source.quote)
+    .bind(user.uuid())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct MessageRow {
+    id: Uuid,
+    author: String,
+    state: String,
+    text: String,
+    provider: String,
+    problem: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+async fn messages(
+    db: &Db,
+    user: UserId,
+    conversation: ConversationId,
+    limit: i64,
+) -> Stored<Vec<StoredMessage>> {
+    let rows: Vec<MessageRow> = sqlx::query_as(
+        "SELECT id, author, state, text, provider, problem, created_at FROM messages
+         WHERE conversation_id = $1 AND user_id = $2
+         ORDER BY created_at DESC LIMIT $3",
+    )
+    .bind(conversation.uuid())
+    .bind(user.uuid())
+    .bind(limit)
+    .fetch_all(db.read())
+    .await?;
+    rows.into_iter()
+        .rev()
+        .map(|row| {
+            Ok(StoredMessage {
+                message: Message {
+                    id: MessageId::new(row.id),
+                    author: author_from(&row.author)?,
+                    state: state_from(&row.state)?,
+                    text: row.text,
+                    html: String::new(),
+                    provider: row.provider,
+                    problem: row.problem,
+                    passages: Vec::new(),
+                    citations: Vec::new(),
+                    created_at: row.created_at,
+                },
+                citations: Vec::new(),
+            })
+        })
+        .collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct PassageRow {
+    message_id: Uuid,
+    number: i64,
+    material_id: Uuid,
+    title: String,
+    chunk_id: i64,
+    page_first: i64,
+    page_last: i64,
+    char_start: i64,
+    char_end: i64,
+    text: String,
+    score: f32,
+}
+
+async fn passages(
+    db: &Db,
+    user: UserId,
+    conversation: ConversationId,
+) -> Stored<HashMap<MessageId, Vec<Passage>>> {
+    let rows: Vec<PassageRow> = sqlx::query_as(
+        "SELECT p.message_id, p.number, p.material_id, p.title, p.chunk_id, p.page_first,
+                p.page_last, p.char_start, p.char_end, p.text, p.score
+         FROM message_passages p JOIN messages m ON m.id = p.message_id
+         WHERE m.conversation_id = $1 AND m.user_id = $2
+         ORDER BY p.message_id, p.number",
+    )
+    .bind(conversation.uuid())
+    .bind(user.uuid())
+    .fetch_all(db.read())
+    .await?;
+    let mut by_message: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        by_message
+            .entry(MessageId::new(row.message_id))
+            .or_default()
+            .push(Passage {
+                number: small(row.number, "number")?,
+                material_id: MaterialId::new(row.material_id),
+                title: row.title,
+                chunk_id: row.chunk_id,
+                page_first: small(row.page_first, "page_first")?,
+                page_last: small(row.page_last, "page_last")?,
+                span: span(row.char_start, row.char_end)?,
+                text: row.text,
+                score: row.score,
+            });
+    }
+    Ok(by_message)
+}
+
+#[derive(sqlx::FromRow)]
+struct CitationRow {
+    message_id: Uuid,
+    ordinal: i64,
+    number: i64,
+    material_id: Option<Uuid>,
+    title: Option<String>,
+    chunk_id: Option<i64>,
+    page: Option<i64>,
+    char_start: Option<i64>,
+    char_end: Option<i64>,
+    quote: Option<String>,
+}
+
+impl CitationRow {
+    fn source(&self) -> Stored<Option<CitationSource>> {
+        let (Some(material), Some(title), Some(chunk_id), Some(page)) =
+            (self.material_id, &self.title, self.chunk_id, self.page)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(CitationSource {
+            material_id: MaterialId::new(material),
+            title: title.clone(),
+            chunk_id,
+            page: small(page, "page")?,
+            span: span(
+                self.char_start.unwrap_or_default(),
+                self.char_end.unwrap_or_default(),
+            )?,
+            quote: self.quote.clone().unwrap_or_default(),
+        }))
+    }
+}
+
+async fn citations(
+    db: &Db,
+    user: UserId,
+    conversation: ConversationId,
+) -> Stored<HashMap<MessageId, Vec<(u32, Citation)>>> {
+    let rows: Vec<CitationRow> = sqlx::query_as(
+        "SELECT c.message_id, c.ordinal, c.number, c.material_id, c.title, c.chunk_id, c.page,
+                c.char_start, c.char_end, c.quote
+         FROM citations c JOIN messages m ON m.id = c.message_id
+         WHERE m.conversation_id = $1 AND m.user_id = $2
+         ORDER BY c.message_id, c.ordinal",
+    )
+    .bind(conversation.uuid())
+    .bind(user.uuid())
+    .fetch_all(db.read())
+    .await?;
+    let mut by_message: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        let source = row.source()?;
+        by_message
+            .entry(MessageId::new(row.message_id))
+            .or_default()
+            .push((
+                small(row.ordinal, "ordinal")?,
+                Citation {
+                    number: small(row.number, "number")?,
+                    verified: source.is_some(),
+                    source,
+                },
+            ));
+    }
+    Ok(by_message)
+}
+
+fn title_of(question: &str) -> String {
+    let line = question.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= TITLE_MAX_CHARS {
+        return line;
+    }
+    let cut: String = line.chars().take(TITLE_MAX_CHARS - 1).collect();
+    format!("{}…", cut.trim_end())
+}
+
+fn small(value: i64, column: &'static str) -> Stored<u32> {
+    u32::try_from(value).map_err(|_| StoreError::Corrupt {
+        column,
+        value: value.to_string(),
+    })
+}
+
+fn span(start: i64, end: i64) -> Stored<Span> {
+    Ok(Span {
+        start: small(start, "char_start")?,
+        end: small(end, "char_end")?,
+    })
+}
+
+const fn author_name(author: Author) -> &'static str {
+    match author {
+        Author::Student => "student",
+        Author::Coach => "coach",
+    }
+}
+
+fn author_from(name: &str) -> Stored<Author> {
+    match name {
+        "student" => Ok(Author::Student),
+        "coach" => Ok(Author::Coach),
+        other => Err(StoreError::Corrupt {
+            column: "author",
+            value: other.to_owned(),
+        }),
+    }
+}
+
+const fn state_name(state: MessageState) -> &'static str {
+    match state {
+        MessageState::Partial => "partial",
+        MessageState::Complete => "complete",
+        MessageState::Cancelled => "cancelled",
+        MessageState::Failed => "failed",
+    }
+}
+
+fn state_from(name: &str) -> Stored<MessageState> {
+    match name {
+        "partial" => Ok(MessageState::Partial),
+        "complete" => Ok(MessageState::Complete),
+        "cancelled" => Ok(MessageState::Cancelled),
+        "failed" => Ok(MessageState::Failed),
+        other => Err(StoreError::Corrupt {
+            column: "state",
+            value: other.to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,424 @@
+//! Choosing quotes: every sentence of the passages is scored against the question, the best ones
+//! that do not repeat each other are taken (maximal marginal relevance), and each grows by the
+//! neighbours it needs to be understood.
+//!
+//! With an embedder the meaning of the sentence, and of the sentence among its neighbours, weighs
+//! most; without one the question's words, the rare ones more, do the work alone.
+
+use super::asked::Asked;
+use crate::{
+    prose,
+    provider::{EmbedError, Embedder, chat::Evidence},
+};
+use std::{cmp::Ordering, collections::HashSet, sync::Arc};
+
+/// Most quotes of an answer: what a student reads before she opens the page itself.
+const QUOTES_MAX: usize = 4;
+/// Most characters of a quote grown by its neighbours.
+const QUOTE_MAX_CHARS: usize = 400;
+/// Most sentences that are compared; eight passages of a page's third hold about eighty.
+const SENTENCES_MAX: usize = 120;
+/// Sentences whose surroundings are compared too.
+const WINDOWS_MAX: usize = 24;
+/// Shorter pieces are page numbers, labels, halves of formulas.
+const FRAGMENT_CHARS: usize = 25;
+/// A second quote scoring under this share of the first adds noise, not knowledge.
+const WORTH_OF_BEST: f32 = 0.72;
+/// How much relevance counts against novelty when the next quote is chosen.
+const RELEVANCE: f32 = 0.75;
+/// Two sentences more alike than this say the same thing.
+const REPEATED: f32 = 0.93;
+/// A neighbour joins a quote when it scores at least this share of the quote's own sentence.
+const WORTH_JOINING: f32 = 0.55;
+
+/// Words of a passage, exactly as they stand on the page but for line breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// The passage's number.
+    pub number: u32,
+    /// On one line.
+    pub text: String,
+}
+
+/// A sentence and all that is known of it.
+struct Candidate {
+    /// Index of the evidence and of the part in it: neighbours share both.
+    place: (usize, usize),
+    block: usize,
+    text: String,
+    words: Vec<String>,
+    vector: Option<Vec<f32>>,
+    score: f32,
+}
+
+/// The best quotes for `question`, best first; never empty when there is any text.
+pub async fn quotes(
+    question: &str,
+    evidence: &[Evidence],
+    embedder: Option<Arc<dyn Embedder>>,
+) -> Result<Vec<Quote>, EmbedError> {
+    let asked = Asked::from(question);
+    let mut candidates = candidates(evidence);
+    let by_words = word_scores(&asked, &candidates);
+    let by_meaning = match embedder {
+        Some(embedder) => {
+            Some(meaning_scores(question, &mut candidates, &by_words, &*embedder).await?)
+        }
+        None => None,
+    };
+    for (at, candidate) in candidates.iter_mut().enumerate() {
+        let passage = evidence[candidate.place.0].score;
+        let relevance = match &by_meaning {
+            Some(meaning) => 0.62 * meaning[at] + 0.26 * by_words[at] + 0.12 * passage,
+            None => 0.75 * by_words[at] + 0.25 * passage,
+        };
+        candidate.score = relevance + asked.form_bonus(&candidate.text) - flaws(&candidate.text);
+    }
+    Ok(choose(&candidates)
+        .into_iter()
+        .map(|(at, range)| Quote {
+            number: evidence[candidates[at].place.0].number,
+            text: candidates[range]
+                .iter()
+                .map(|candidate| candidate.text.as_str())
+                .collect::<Vec<_>>()
+                .join(" "),
+        })
+        .collect())
+}
+
+fn candidates(evidence: &[Evidence]) -> Vec<Candidate> {
+    let mut seen = HashSet::new();
+    let mut candidates = Vec::new();
+    for (index, passage) in evidence.iter().enumerate() {
+        for (part, text) in passage.parts.iter().enumerate() {
+            for sentence in prose::sentences(text) {
+                // Passages overlap: what stood in a better one is not weighed twice.
+                if candidates.len() < SENTENCES_MAX && seen.insert(sentence.text.clone()) {
+                    candidates.push(Candidate {
+                        place: (index, part),
+                        block: sentence.block,
+                        words: prose::content_words(&sentence.text),
+                        text: sentence.text,
+                        vector: None,
+                        score: 0.0,
+                    });
+                }
+            }
+        }
+    }
+    candidates
+}
+
+/// The share of the question's words, weighed by rarity, in each sentence and, for less, around it.
+fn word_scores(asked: &Asked, candidates: &[Candidate]) -> Vec<f32> {
+    let holds: Vec<Vec<bool>> = candidates
+        .iter()
+        .map(|candidate| {
+            asked
+                .words
+                .iter()
+                .map(|word| {
+                    candidate
+                        .words
+                        .iter()
+                        .any(|own| prose::same_word(word, own))
+                })
+                .collect()
+        })
+        .collect();
+    let weights: Vec<f32> = (0..asked.words.len())
+        .map(|word| {
+            let with = holds.iter().filter(|holds| holds[word]).count();
+            (1.0 + candidates.len() as f32 / (1.0 + with as f32)).ln()
+        })
+        .collect();
+    let total: f32 = weights.iter().sum();
+    if total <= 0.0 {
+        return vec![0.0; candidates.len()];
+    }
+    (0..candidates.len())
+        .map(|at| {
+            let around = neighbours(candidates, at);
+            weights
+                .iter()
+                .enumerate()
+                .map(|(word, weight)| {
+                    if holds[at][word] {
+                        *weight
+                    } else if holds[around.clone()].iter().any(|holds| holds[word]) {
+                        weight * 0.4
+                    } else {
+                        0.0
+                    }
+                })
+                .sum::<f32>()
+                / total
+        })
+        .collect()
+}
+
+/// How near each sentence is to the question, alone and among its neighbours.
+async fn meaning_scores(
+    question: &str,
+    candidates: &mut [Candidate],
+    by_words: &[f32],
+    embedder: &dyn Embedder,
+) -> Result<Vec<f32>, EmbedError> {
+    let asked = embedder.embed_query(question).await?;
+    let texts = candidates.iter().map(|c| c.text.clone()).collect();
+    let vectors = embedder.embed_documents(texts).await?;
+    let mut alone = Vec::with_capacity(candidates.len());
+    for (candidate, vector) in candidates.iter_mut().zip(vectors) {
+        alone.push(cosine(&asked, &vector));
+        candidate.vector = Some(vector);
+    }
+    let mut best: Vec<usize> = (0..alone.len()).collect();
+    best.sort_by(|a, b| {
+        descending(
+            alone[*a] + 0.5 * by_words[*a],
+            alone[*b] + 0.5 * by_words[*b],
+        )
+    });
+    best.truncate(WINDOWS_MAX);
+    let windows = best
+        .iter()
+        .map(|at| {
+            candidates[neighbours(candidates, *at)]
+                .iter()
+                .map(|candidate| candidate.text.as_str())
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect();
+    let windows = embedder.embed_documents(windows).await?;
+    let mut scores: Vec<f32> = alone.iter().map(|alone| 0.9 * alone).collect();
+    for (at, window) in best.into_iter().zip(windows) {
+        scores[at] = 0.7 * alone[at] + 0.3 * cosine(&asked, &window);
+    }
+    Ok(scores)
+}
+
+/// The sentence before, the sentence itself and the one after, as far as they share its page.
+fn neighbours(candidates: &[Candidate], at: usize) -> std::ops::Range<usize> {
+    let same = |other: usize| {
+        candidates
+            .get(other)
+            .is_some_and(|other| other.place == candidates[at].place)
+    };
+    let start = if at > 0 && same(at - 1) { at - 1 } else { at };
+    let end = if same(at + 1) { at + 2 } else { at + 1 };
+    start..end
+}
+
+/// What makes a sentence a poor quote whatever it is about.
+fn flaws(text: &str) -> f32 {
+    let chars = text.chars().count();
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    let mut flaws = 0.0;
+    if chars < FRAGMENT_CHARS {
+        flaws += 0.30;
+    } else if !text.ends_with(['.', '!', ':', ';', ')', '"', '”']) && chars < 60 {
+        flaws += 0.06;
+    }
+    if text.ends_with('?') {
+        flaws += 0.15;
+    }
+    if text.contains("....") || text.contains(". . .") || text.contains("…….") {
+        flaws += 0.30;
+    }
+    if letters * 2 < chars {
+        flaws += 0.15;
+    }
+    flaws
+}
+
+/// The chosen sentences, best first, each with the range of sentences its quote is made of.
+fn choose(candidates: &[Candidate]) -> Vec<(usize, std::ops::Range<usize>)> {
+    let mut chosen: Vec<(usize, std::ops::Range<usize>)> = Vec::new();
+    let mut left: Vec<usize> = (0..candidates.len()).collect();
+    while chosen.len() < QUOTES_MAX {
+        let next = left
+            .iter()
+            .copied()
+            .filter_map(|at| {
+                let repeated = chosen
+                    .iter()
+                    .map(|(other, _)| likeness(&candidates[at], &candidates[*other]))
+                    .fold(0.0, f32::max);
+                let worth = RELEVANCE * candidates[at].score - (1.0 - RELEVANCE) * repeated;
+                (repeated < REPEATED).then_some((at, worth))
+            })
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        let Some((at, _)) = next else { break };
+        left.retain(|other| *other != at);
+        let best = chosen.first().map(|(best, _)| candidates[*best].score);
+        if best.is_some_and(|best| candidates[at].score < WORTH_OF_BEST * best) {
+            continue;
+        }
+        let range = grow(candidates, at, &chosen);
+        left.retain(|other| !range.contains(other));
+        chosen.push((at, range));
+    }
+    chosen
+}
+
+/// Adds neighbours while the quote stays short: first those it cannot be understood without, then
+/// those that are about the question too.
+fn grow(
+    candidates: &[Candidate],
+    at: usize,
+    taken: &[(usize, std::ops::Range<usize>)],
+) -> std::ops::Range<usize> {
+    let own = &candidates[at];
+    let mut range = at..at + 1;
+    let mut chars = own.text.chars().count();
+    let free = |other: usize| {
+        candidates.get(other).is_some_and(|c| c.place == own.place)
+            && !taken.iter().any(|(_, range)| range.contains(&other))
+    };
+    loop {
+        let before = range.start.checked_sub(1).filter(|at| free(*at));
+        let after = Some(range.end).filter(|at| free(*at));
+        let worth = |other: usize, needed: bool| {
+            let other = &candidates[other];
+            let near = if other.block == own.block { 0.1 } else { 0.0 };
+            if needed {
+                f32::MAX
+            } else if other.score + near >= WORTH_JOINING * own.score {
+                other.score + near
+            } else {
+                f32::MIN
+            }
+        };
+        let first = &candidates[range.start].text;
+        let last = &candidates[range.end - 1].text;
+        let options = [
+            before.map(|at| (at, worth(at, refers_back(first)))),
+            after.map(|at| (at, worth(at, last.ends_with([':', '?'])))),
+        ];
+        let fitting = options
+            .into_iter()
+            .flatten()
+            .filter(|(at, worth)| {
+                *worth > f32::MIN
+                    && chars + 1 + candidates[*at].text.chars().count() <= QUOTE_MAX_CHARS
+            })
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        let Some((joining, _)) = fitting else {
+            return range;
+        };
+        chars += 1 + candidates[joining].text.chars().count();
+        range = range.start.min(joining)..range.end.max(joining + 1);
+    }
+}
+
+/// Whether a sentence leans on the one before it.
+fn refers_back(text: &str) -> bool {
+    const BACK: &[&str] = &[
+        "this",
+        "these",
+        "it",
+        "they",
+        "such",
+        "those",
+        "he",
+        "she",
+        "however",
+        "therefore",
+        "thus",
+        "hence",
+        "its",
+        "their",
+        "dies",
+        "diese",
+        "dieser",
+        "dieses",
+        "es",
+        "daher",
+        "deshalb",
+    ];
+    let first = text.split_whitespace().next().unwrap_or_default();
+    let first = first.trim_end_matches([',', '.']).to_lowercase();
+    BACK.contains(&first.as_str()) || text.chars().next().is_some_and(char::is_lowercase)
+}
+
+fn likeness(left: &Candidate, right: &Candidate) -> f32 {
+    if let (Some(left), Some(right)) = (&left.vector, &right.vector) {
+        return cosine(left, right);
+    }
+    let ours: HashSet<_> = left.words.iter().collect();
+    let theirs: HashSet<_> = right.words.iter().collect();
+    let all = ours.union(&theirs).count();
+    if all == 0 {
+        return 0.0;
+    }
+    ours.intersection(&theirs).count() as f32 / all as f32
+}
+
+/// Vectors of an embedder have length one.
+fn cosine(left: &[f32], right: &[f32]) -> f32 {
+    left.iter().zip(right).map(|(a, b)| a * b).sum()
+}
+
+fn descending(left: f32, right: f32) -> Ordering {
+    right.total_cmp(&left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evidence(number: u32, text: &str) -> Evidence {
+        Evidence {
+            number,
+            title: "Notes".to_owned(),
+            page: 1,
+            parts: vec![text.to_owned()],
+            score: 1.0 / number as f32,
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_model_the_sentence_with_the_rare_words_comes_first() {
+        let evidence = [
+            evidence(
+                1,
+                "The heart is a muscle and lies in the chest. The heart beats all life long without rest. Cardiac output is the volume of blood the heart pumps in one minute. It is about five litres at rest.",
+            ),
+            evidence(2, "The lung takes up oxygen from the air we breathe in."),
+        ];
+        let quotes = quotes("What is the cardiac output of the heart?", &evidence, None)
+            .await
+            .unwrap();
+        assert_eq!(quotes[0].number, 1);
+        assert!(quotes[0].text.contains("volume of blood"), "{quotes:?}");
+        for quote in &quotes {
+            let page = &evidence[quote.number as usize - 1].parts[0];
+            assert!(page.contains(&quote.text), "{quote:?}");
+            assert!(quote.text.chars().count() <= QUOTE_MAX_CHARS);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sentence_that_refers_back_brings_the_one_before() {
+        let evidence = [evidence(
+            1,
+            "Insertion at the front of a list costs constant time. This is because only the first pointer of the structure changes. Bananas are yellow and grow in warm countries of the world.",
+        )];
+        let quotes = quotes("Why does only the first pointer change?", &evidence, None)
+            .await
+            .unwrap();
+        assert!(
+            quotes[0].text.starts_with("Insertion at the front"),
+            "{quotes:?}"
+        );
+        assert!(!quotes[0].text.contains("Bananas"));
+    }
+
+    #[tokio::test]
+    async fn any_text_gives_a_quote() {
+        let quotes = quotes("?", &[evidence(1, "O(1)")], None).await.unwrap();
+        assert_eq!(quotes[0].text, "O(1)");
+    }
+}
