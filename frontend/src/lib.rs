@@ -1,4 +1,5 @@
 //! Wakes the server-rendered page up in the browser. Everything else lives in `app`.
+#![recursion_limit = "512"]
 
 use leptos::{mount::hydrate_from_async, prelude::document};
 use wasm_bindgen::prelude::wasm_bindgen;
