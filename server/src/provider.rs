@@ -4,8 +4,11 @@
 //! An embedder may arrive after the start (its model is fetched separately), so everybody holds an
 //! [`EmbedderSlot`] and asks it each time.
 
+pub mod builtin_chat;
 pub mod builtin_embedder;
+pub mod chat;
 pub mod model_files;
+pub mod openai;
 
 use async_trait::async_trait;
 use builtin_embedder::BuiltinEmbedder;
