@@ -39,8 +39,16 @@ const STOP_WORDS: &[&str] = &[
     "wie", "wieso", "wird", "wo", "wofür", "wozu", "zu", "zum", "zur",
 ];
 
-/// The words of `text` that carry meaning, lower case and stemmed, in order.
-pub fn content_words(text: &str) -> Vec<String> {
+/// A word that carries meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keyword {
+    /// Lower case, as it stands in the text.
+    pub word: String,
+    pub stem: String,
+}
+
+/// The words of `text` that carry meaning, in order.
+pub fn keywords(text: &str) -> impl Iterator<Item = Keyword> {
     thread_local! {
         static STEMMER: Stemmer = Stemmer::create(Algorithm::English);
         static STOPS: HashSet<&'static str> = STOP_WORDS.iter().copied().collect();
@@ -54,8 +62,15 @@ pub fn content_words(text: &str) -> Vec<String> {
             },
         )
         .filter(|word| STOPS.with(|stops| !stops.contains(word.as_str())))
-        .map(|word| STEMMER.with(|stemmer| stemmer.stem(&word).into_owned()))
-        .collect()
+        .map(|word| Keyword {
+            stem: STEMMER.with(|stemmer| stemmer.stem(&word).into_owned()),
+            word,
+        })
+}
+
+/// The stems of the words of `text` that carry meaning, in order.
+pub fn content_words(text: &str) -> Vec<String> {
+    keywords(text).map(|keyword| keyword.stem).collect()
 }
 
 /// Whether two stemmed words mean the same: equal, or alike but for a short ending. The second
