@@ -289,16 +289,18 @@ impl Accounts {
         Ok(rows::find_profile(&self.db, user).await?)
     }
 
-    /// Sets the time zone a student's days are counted in; `None` for an unknown user.
+    /// Sets the time zone a student's days are counted in.
     pub async fn set_time_zone(
         &self,
         user: UserId,
         time_zone: &str,
-    ) -> Result<Option<Profile>, AccountError> {
+    ) -> Result<Profile, AccountError> {
         let time_zone = known_time_zone(time_zone).ok_or(AccountError::Invalid(
             "That time zone is not known. Use a name such as Europe/Berlin.",
         ))?;
-        Ok(rows::set_time_zone(&self.db, user, time_zone).await?)
+        rows::set_time_zone(&self.db, user, time_zone)
+            .await?
+            .ok_or(AccountError::WrongCredentials)
     }
 
     fn is_setup_token(&self, typed: &str) -> bool {

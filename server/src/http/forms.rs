@@ -15,8 +15,8 @@ use crate::{
 };
 use app::{error::AppError, ports::FormState};
 use axum::{
-    extract::{Form, Request, State, rejection::FormRejection},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::{Form, State, rejection::FormRejection},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Redirect, Response},
 };
 use secrecy::SecretString;
@@ -397,7 +397,7 @@ pub fn local_path(next: &str) -> String {
         .iter()
         .any(|prefix| next.starts_with(prefix));
     // Browsers read some addresses differently than they look; one that does not parse is not sent.
-    if leads_elsewhere || is_form || next.parse::<axum::http::Uri>().is_err() {
+    if leads_elsewhere || is_form || next.parse::<Uri>().is_err() {
         "/".to_owned()
     } else {
         next.to_owned()

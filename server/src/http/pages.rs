@@ -39,8 +39,6 @@ pub fn routes() -> Router<AppState> {
 #[serde(default)]
 struct PageQuery {
     next: String,
-    /// Set after a changed password.
-    changed: Option<String>,
 }
 
 /// Answers with a page, or sends a visitor to sign in first.
@@ -68,11 +66,7 @@ async fn page(State(state): State<AppState>, visitor: Visitor, request: Request)
         let wanted = request.uri().path_and_query();
         return forms::to_sign_in(wanted.map_or("/", |wanted| wanted.as_str()));
     }
-    let mut form = usual_form(&state);
-    if path == "/settings" && query.changed.is_some() {
-        form.notice = Some("Your password is changed. Every other session has ended.".to_owned());
-    }
-    render(&state, &visitor, form, request).await
+    render(&state, &visitor, usual_form(&state), request).await
 }
 
 /// The form state of pages without an account form.

@@ -77,8 +77,8 @@ pub async fn file_or_not_found(
     visitor: Visitor,
     request: Request,
 ) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD)
-        && let Some(file) = public_file(&state, &request).await
+    if let Some(wanted) = public_file(&request)
+        && let Some(file) = served(&state, wanted).await
     {
         return file;
     }
@@ -89,16 +89,26 @@ pub async fn file_or_not_found(
     }
 }
 
-async fn public_file(state: &AppState, request: &Request) -> Option<Response> {
-    let path = request.uri().path();
-    // A file has an extension; anything else would only cost a look at the disk.
-    if !path.rsplit('/').next()?.contains('.') {
+/// The same request without its body, if it could be for a file: one has an extension; a look at
+/// the disk for anything else would be in vain.
+fn public_file(request: &Request) -> Option<Request> {
+    let has_extension = request.uri().path().rsplit('/').next()?.contains('.');
+    if !has_extension || !matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;
     }
-    let mut wanted = axum::http::Request::new(Body::empty());
+    let mut wanted = Request::new(Body::empty());
     *wanted.method_mut() = request.method().clone();
     *wanted.uri_mut() = request.uri().clone();
     *wanted.headers_mut() = request.headers().clone();
+    Some(wanted)
+}
+
+async fn served(state: &AppState, wanted: Request) -> Option<Response> {
+    let cache = if wanted.uri().path().starts_with("/vendor/") {
+        ASK_AGAIN
+    } else {
+        AN_HOUR
+    };
     let served = ServeDir::new(&*state.leptos.site_root)
         .append_index_html_on_directories(false)
         .precompressed_br()
@@ -112,11 +122,6 @@ async fn public_file(state: &AppState, request: &Request) -> Option<Response> {
     if !(response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED) {
         return None;
     }
-    let cache = if path.starts_with("/vendor/") {
-        ASK_AGAIN
-    } else {
-        AN_HOUR
-    };
     response.headers_mut().insert(header::CACHE_CONTROL, cache);
     Some(response)
 }

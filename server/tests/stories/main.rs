@@ -1,0 +1,8 @@
+//! Black-box stories: each starts a whole server on a free port with a data folder of its own, and
+//! speaks HTTP with it. One binary, because linking one takes longer than running it.
+
+mod accounts;
+mod openai_provider;
+mod scripted_openai;
+mod security;
+mod support;
