@@ -1,1 +1,451 @@
-//! (to be written)
+//! The upload story: what happens between a file on disk and pages a student can search. Owns the
+//! admission of files and the workers; knows nothing of HTTP or of questions.
+//!
+//! The job row is the truth: it is written with the material, in one transaction, and removed with
+//! the result, in one transaction. Whatever kills the process between, the next start goes on.
+
+pub mod chunk;
+pub mod clean;
+mod crew;
+pub mod extract;
+pub mod files;
+mod names;
+mod pipeline;
+pub mod sandbox;
+pub mod sniff;
+
+use crate::{
+    changes::{Change, Changes},
+    clock::Clock,
+    provider::EmbedderSlot,
+    store::{
+        Db, StoreError,
+        jobs::{self, Kind},
+        materials::{self, NewMaterial},
+    },
+};
+use app::model::{
+    id::{MaterialId, UserId},
+    material::{FailureKind, Material, UploadOutcome},
+};
+use bytes::Bytes;
+use chrono::TimeDelta;
+use crew::{Crew, Shift, WORKERS};
+use files::{Files, ReceiveError, Received};
+use pipeline::{Fault, Outcome, Workshop};
+use sandbox::{Extractor, Patience};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{io::AsyncReadExt, sync::Notify, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// Attempts at a job that failed through the server's fault, not the document's.
+const ATTEMPTS_MAX: u32 = 3;
+/// Wait before the second attempt; four times as long before the third.
+const BACKOFF_SECONDS: i64 = 10;
+/// Longest sleep without looking for work: a safety net, since every change wakes the workers.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Pause after the database itself refused, so that a full disk is not hammered.
+const DATABASE_PAUSE: Duration = Duration::from_secs(5);
+
+/// The sample everybody may add: a newcomer then has something to ask about.
+const SAMPLE: &str = include_str!("ingest/sample.md");
+const SAMPLE_NAME: &str = "Cardiac output in two pages.md";
+
+const DISK_FULL: &str = "The server's disk is full, so this document could not be read. Your file is kept: free some space on the server, then try again.";
+const SERVER_FAULT: &str = "Something went wrong on the server while reading this document, three times in a row. Your file is kept: try again later, or look at the server's log.";
+
+/// What uploads are held to.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of one file.
+    pub file_max_bytes: u64,
+    /// Bytes of all files of one user.
+    pub user_max_bytes: u64,
+    /// The program that is run as `PROGRAM extract FILE`: this server's own executable.
+    pub extractor: PathBuf,
+}
+
+/// Why a step of the library did not work; the document's own faults are states, not errors.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the disk is full")]
+    DiskFull,
+    /// The sample does not fit; the sentence is for the student.
+    #[error("{0}")]
+    Refused(String),
+    #[error("the stored files: {0}")]
+    Io(io::Error),
+    #[error("the task that was storing the file ended early")]
+    Stopped,
+}
+
+impl From<io::Error> for IngestError {
+    fn from(error: io::Error) -> Self {
+        if files::is_disk_full(&error) {
+            Self::DiskFull
+        } else {
+            Self::Io(error)
+        }
+    }
+}
+
+impl From<ReceiveError> for IngestError {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::DiskFull => Self::DiskFull,
+            ReceiveError::Io(error) => Self::Io(error),
+            other => Self::Io(io::Error::other(other)),
+        }
+    }
+}
+
+/// The library's way in, and its workers.
+pub struct Ingest {
+    shop: Workshop,
+    limits: Limits,
+    crew: Crew,
+    wake: Arc<Notify>,
+}
+
+impl Ingest {
+    /// Wires it up; nothing happens before [`run`](Self::run).
+    pub fn new(
+        db: Db,
+        files: Files,
+        embedder: EmbedderSlot,
+        changes: Arc<Changes>,
+        clock: Clock,
+        limits: Limits,
+    ) -> Arc<Self> {
+        let extractor = Extractor {
+            program: limits.extractor.clone(),
+            patience: Patience::default(),
+        };
+        Arc::new(Self {
+            shop: Workshop {
+                db,
+                files,
+                embedder,
+                changes,
+                clock,
+                extractor,
+            },
+            limits,
+            crew: Crew::default(),
+            wake: Arc::default(),
+        })
+    }
+
+    /// Admits a file that has arrived: finds out what it is, finds the same bytes if they are here
+    /// already, else stores it and queues it, in one transaction.
+    ///
+    /// # Errors
+    /// When the database or the disk fails; a file that is not wanted is an outcome, no error.
+    pub async fn admit(
+        &self,
+        user: UserId,
+        upload: Received,
+        file_name: &str,
+    ) -> Result<UploadOutcome, IngestError> {
+        let admission = Admission {
+            shop: self.shop.clone(),
+            limits: self.limits.clone(),
+            user,
+            file_name: names::file_name(file_name),
+        };
+        // Goes on when the browser goes away: file and row belong together.
+        let outcome = tokio::spawn(admission.decide(upload))
+            .await
+            .map_err(|_| IngestError::Stopped)??;
+        if let UploadOutcome::Added { material } = &outcome {
+            self.changed(user, material.id);
+            self.wake.notify_one();
+        }
+        Ok(outcome)
+    }
+
+    /// Adds the built-in sample, or finds the one that is there.
+    ///
+    /// # Errors
+    /// When it does not fit, or the database or the disk fails.
+    pub async fn add_sample(&self, user: UserId) -> Result<Material, IngestError> {
+        let body =
+            futures::stream::iter([Ok::<_, io::Error>(Bytes::from_static(SAMPLE.as_bytes()))]);
+        let received = self.shop.files.receive(body, SAMPLE.len() as u64).await?;
+        match self.admit(user, received, SAMPLE_NAME).await? {
+            UploadOutcome::Added { material } | UploadOutcome::Duplicate { material } => {
+                Ok(material)
+            }
+            UploadOutcome::Refused { message, .. } => Err(IngestError::Refused(message)),
+        }
+    }
+
+    /// Queues a failed material again; `None` when there is no such material.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn retry(
+        &self,
+        user: UserId,
+        id: MaterialId,
+    ) -> Result<Option<Material>, IngestError> {
+        let now = self.shop.clock.now();
+        let material = materials::retry(&self.shop.db, user, id, now).await?;
+        if material.is_some() {
+            self.changed(user, id);
+            self.wake.notify_one();
+        }
+        Ok(material)
+    }
+
+    /// Gives a material another title, which the caller has checked; `None` when there is no such
+    /// material.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rename(
+        &self,
+        user: UserId,
+        id: MaterialId,
+        title: &str,
+    ) -> Result<Option<Material>, IngestError> {
+        let material = materials::rename(&self.shop.db, user, id, title).await?;
+        if material.is_some() {
+            self.changed(user, id);
+        }
+        Ok(material)
+    }
+
+    /// Removes a material, its file and everything made from it; stops the work on it. False when
+    /// there is no such material.
+    ///
+    /// # Errors
+    /// When the database fails; a file that cannot be removed is only logged.
+    pub async fn delete(&self, user: UserId, id: MaterialId) -> Result<bool, IngestError> {
+        if !materials::delete(&self.shop.db, user, id).await? {
+            return Ok(false);
+        }
+        self.crew.cancel(id);
+        if let Err(error) = self.shop.files.remove(user, id).await {
+            tracing::error!(material.id = %id, %error, "ingest.file_not_removed");
+        }
+        self.shop
+            .changes
+            .publish(Change::MaterialDeleted { user, material: id });
+        Ok(true)
+    }
+
+    /// Works until `stop`, beginning with what an earlier process left unfinished. Work that is cut
+    /// off by `stop` keeps its job and is done at the next start.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        if let Err(error) = jobs::resume(&self.shop.db, self.shop.clock.now()).await {
+            tracing::error!(%error, "ingest.resume_failed");
+        }
+        let mut filled = self.shop.embedder.watch();
+        self.queue_missing_vectors().await;
+        let mut working = JoinSet::new();
+        while !stop.is_cancelled() {
+            while working.len() < WORKERS
+                && let Some(shift) = self.next_shift(&stop).await
+            {
+                working.spawn(Arc::clone(&self).work(shift, stop.clone()));
+            }
+            let pause = self.pause().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                Some(_) = working.join_next() => {}
+                () = self.wake.notified() => {}
+                Ok(()) = filled.changed() => self.queue_missing_vectors().await,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        while working.join_next().await.is_some() {}
+    }
+
+    /// A new embedder: everything that has no vectors of it gets a job.
+    async fn queue_missing_vectors(&self) {
+        let Some(embedder) = self.shop.embedder.current() else {
+            return;
+        };
+        let now = self.shop.clock.now();
+        match jobs::enqueue_missing_vectors(&self.shop.db, embedder.id(), now).await {
+            Ok(0) => {}
+            Ok(materials) => tracing::info!(materials, "ingest.vectors_queued"),
+            Err(error) => tracing::error!(%error, "ingest.vectors_not_queued"),
+        }
+    }
+
+    async fn next_shift(&self, stop: &CancellationToken) -> Option<Shift> {
+        match jobs::due(&self.shop.db, self.shop.clock.now()).await {
+            Ok(due) => {
+                let can_embed = self.shop.embedder.current().is_some();
+                self.crew.take(due, can_embed, stop)
+            }
+            Err(error) => {
+                tracing::error!(%error, "ingest.jobs_unreadable");
+                None
+            }
+        }
+    }
+
+    /// How long to sleep when nothing happens: until the next job is due.
+    async fn pause(&self) -> Duration {
+        let now = self.shop.clock.now();
+        match jobs::next_due_at(&self.shop.db, now).await {
+            Ok(Some(due)) => (due - now)
+                .to_std()
+                .unwrap_or_default()
+                .clamp(Duration::from_millis(50), LOOK_AGAIN),
+            Ok(None) => LOOK_AGAIN,
+            Err(_) => DATABASE_PAUSE,
+        }
+    }
+
+    /// Does one job and records how it ended.
+    async fn work(self: Arc<Self>, shift: Shift, stop: CancellationToken) {
+        let (shop, job, cancel) = (self.shop.clone(), shift.job.clone(), shift.cancel.clone());
+        // A task of its own, so that a panic is one more fault and not the end of the workers.
+        let outcome = tokio::spawn(async move {
+            match job.kind {
+                Kind::Read => pipeline::read(&shop, &job, &cancel).await,
+                Kind::Embed => pipeline::embed_missing(&shop, &job, &cancel).await,
+            }
+        })
+        .await
+        .unwrap_or(Err(Fault::Panicked));
+        let recorded = match outcome {
+            Ok(Outcome::Stored | Outcome::Dropped) => Ok(()),
+            Err(fault) => self.settle(&shift, &fault).await,
+        };
+        if let Err(error) = recorded {
+            tracing::error!(material.id = %shift.job.material, %error, "ingest.outcome_not_recorded");
+            // The job is still there and due: without a pause it would be taken again at once.
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(DATABASE_PAUSE) => {}
+            }
+        }
+    }
+
+    /// Ends the job, or puts it off, according to whose fault it was.
+    async fn settle(&self, shift: &Shift, fault: &Fault) -> Result<(), StoreError> {
+        let (db, job) = (&self.shop.db, &shift.job);
+        let (user, material) = (job.user, job.material);
+        tracing::warn!(material.id = %material, attempt = job.attempt, error = %fault, "ingest.failed");
+        let disk_full = matches!(fault, Fault::Store(error) if error.is_disk_full());
+        let last = job.attempt + 1 >= ATTEMPTS_MAX;
+        match (fault, job.kind) {
+            (Fault::Document(failure), _) => {
+                materials::fail(db, user, material, failure.kind, &failure.message).await?;
+            }
+            (_, Kind::Read) if disk_full => {
+                materials::fail(db, user, material, FailureKind::Server, DISK_FULL).await?;
+            }
+            (_, Kind::Read) if last => {
+                materials::fail(db, user, material, FailureKind::Server, SERVER_FAULT).await?;
+            }
+            // Still found by its words; queued again when the embedder is filled the next time.
+            (_, Kind::Embed) if last => jobs::finish(db, material).await?,
+            _ => {
+                let wait = BACKOFF_SECONDS * 4_i64.pow(job.attempt.min(ATTEMPTS_MAX));
+                let not_before = self.shop.clock.now() + TimeDelta::seconds(wait);
+                jobs::postpone(db, job, not_before).await?;
+            }
+        }
+        self.changed(user, material);
+        Ok(())
+    }
+
+    fn changed(&self, user: UserId, material: MaterialId) {
+        self.shop
+            .changes
+            .publish(Change::MaterialChanged { user, material });
+    }
+}
+
+/// One file's way in.
+struct Admission {
+    shop: Workshop,
+    limits: Limits,
+    user: UserId,
+    /// Cleaned.
+    file_name: String,
+}
+
+impl Admission {
+    async fn decide(self, upload: Received) -> Result<UploadOutcome, IngestError> {
+        if upload.size_bytes > self.limits.file_max_bytes {
+            return Ok(self.refused("This file is larger than this server allows. Split it, or save it with smaller pictures."));
+        }
+        let kind = sniff::sniff(&head(&upload).await?);
+        let Some(media_type) = sniff::media_type(kind, &self.file_name) else {
+            return Ok(self.refused(match kind {
+                sniff::Kind::Empty => "This file is empty. Save it again and upload the new copy.",
+                _ => sniff::UNSUPPORTED,
+            }));
+        };
+        let new = NewMaterial {
+            id: MaterialId::new(self.shop.clock.new_id()),
+            user: self.user,
+            title: &names::title(&self.file_name),
+            file_name: &self.file_name,
+            media_type,
+            size_bytes: upload.size_bytes,
+            sha256: &upload.sha256.clone(),
+            uploaded_at: self.shop.clock.now(),
+        };
+        self.store(&new, upload).await
+    }
+
+    async fn store(
+        &self,
+        new: &NewMaterial<'_>,
+        upload: Received,
+    ) -> Result<UploadOutcome, IngestError> {
+        let mut tx = self.shop.db.write().await?;
+        if let Some(material) = materials::find_by_hash(&mut tx, self.user, new.sha256).await? {
+            return Ok(UploadOutcome::Duplicate { material });
+        }
+        let used = materials::used_bytes_on(&mut *tx, self.user).await?;
+        if used.saturating_add(new.size_bytes) > self.limits.user_max_bytes {
+            return Ok(self.refused("Your library is full. Delete something you no longer need, then upload this again."));
+        }
+        materials::insert(&mut tx, new).await?;
+        jobs::enqueue(&mut tx, new.id, Kind::Read, new.uploaded_at).await?;
+        self.shop.files.place(upload, self.user, new.id).await?;
+        if let Err(error) = tx.commit().await {
+            if let Err(error) = self.shop.files.remove(self.user, new.id).await {
+                tracing::error!(material.id = %new.id, %error, "ingest.file_not_removed");
+            }
+            return Err(StoreError::from(error).into());
+        }
+        let material = materials::find(&self.shop.db, self.user, new.id)
+            .await?
+            .ok_or(IngestError::Stopped)?;
+        Ok(UploadOutcome::Added { material })
+    }
+
+    fn refused(&self, message: &str) -> UploadOutcome {
+        UploadOutcome::Refused {
+            file_name: self.file_name.clone(),
+            message: message.to_owned(),
+        }
+    }
+}
+
+/// The first bytes of a received file.
+async fn head(upload: &Received) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    tokio::fs::File::open(&upload.path)
+        .await?
+        // One more than is looked at, so that a cut file is seen to be cut.
+        .take(sniff::HEAD_BYTES as u64 + 1)
+        .read_to_end(&mut head)
+        .await?;
+    Ok(head)
+}
+
+#[cfg(all(test, unix))]
+mod tests;

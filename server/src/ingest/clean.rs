@@ -1,0 +1,346 @@
+//! From raw page text to the text a student reads: the offsets of chunks, quotes and highlights
+//! count the characters of what comes out of here. Pure; knows nothing of files or chunks.
+//!
+//! Superscripts, subscripts and fractions are left out of the NFKC folding: it would turn `10²`
+//! into `102`.
+
+use std::{borrow::Cow, collections::HashMap};
+use unicode_normalization::UnicodeNormalization;
+
+/// Documents shorter than this have no running heads worth dropping.
+const RUNNING_LINES_MIN_PAGES: usize = 4;
+/// A line is a running head or foot when it stands on this share of the pages, in percent.
+const RUNNING_LINES_SHARE: usize = 40;
+/// Where running heads are looked for, in lines from the top of a page.
+const HEAD_LINES: usize = 2;
+/// Where running feet are looked for, in lines from the bottom.
+const FOOT_LINES: usize = 3;
+/// Longer lines are text that happens to repeat, in characters.
+const RUNNING_LINE_MAX_CHARS: usize = 150;
+/// Leading spaces kept on a line (lists, code), in characters.
+const INDENT_MAX: usize = 8;
+/// Spaces kept between words (columns of a table), in characters.
+const GAP_MAX: usize = 2;
+/// Longer runs of a leader such as dots are cut to three, in characters.
+const LEADER_MAX: usize = 4;
+
+/// Cleans all pages of one document; the result has as many pages.
+pub fn clean(pages: Vec<String>) -> Vec<String> {
+    let pages: Vec<String> = pages.iter().map(|page| clean_page(page)).collect();
+    drop_running_lines(pages)
+}
+
+fn clean_page(raw: &str) -> String {
+    let text = fold(raw);
+    let text = keep_readable(&text);
+    let text = join_hyphenated(&text);
+    tidy_lines(&text)
+}
+
+/// NFKC, except for characters whose folding would change what they mean.
+fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(keeps_its_form) {
+        folded.extend(rest[..at].nfkc());
+        let kept = rest[at..].chars().next().map_or(0, char::len_utf8);
+        folded.push_str(&rest[at..at + kept]);
+        rest = &rest[at + kept..];
+    }
+    folded.extend(rest.nfkc());
+    folded
+}
+
+const fn keeps_its_form(c: char) -> bool {
+    matches!(c,
+        '²' | '³' | '¹' | '¼'..='¾'
+        | '\u{2070}'..='\u{209f}' // superscripts and subscripts
+        | '\u{2150}'..='\u{215f}' // fractions
+    )
+}
+
+/// One kind of line end; no control, direction-override, zero-width or private-use character.
+fn keep_readable(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\r' => {
+                if chars.peek() != Some(&'\n') {
+                    kept.push('\n');
+                }
+            }
+            '\n' => kept.push('\n'),
+            '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' => kept.push('\n'),
+            '\u{2029}' => kept.push_str("\n\n"),
+            // Bullets of the Symbol and Wingdings fonts; other private characters mean nothing here.
+            '\u{f0b7}' | '\u{f0a7}' | '\u{f0a8}' | '\u{f076}' | '\u{f0d8}' | '\u{f0fc}' => {
+                kept.push('•');
+            }
+            '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' => kept.push(' '),
+            '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{200e}' | '\u{200f}' => {}
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
+            c if c.is_control() => {
+                if c == '\t' {
+                    kept.push(' ');
+                }
+            }
+            c if c.is_whitespace() => kept.push(' '),
+            c => kept.push(c),
+        }
+    }
+    kept
+}
+
+/// Joins words that were broken at a line's end, and drops soft hyphens.
+fn join_hyphenated(text: &str) -> Cow<'_, str> {
+    const SOFT_HYPHEN: char = '\u{ad}';
+    if !text.contains([SOFT_HYPHEN, '-', '\u{2010}']) {
+        return Cow::Borrowed(text);
+    }
+    let mut joined = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find([SOFT_HYPHEN, '-', '\u{2010}']) {
+        joined.push_str(&rest[..at]);
+        let hyphen = rest[at..].chars().next().unwrap_or('-');
+        let after = &rest[at + hyphen.len_utf8()..];
+        let continued = continued_word(after);
+        let within_word = joined.chars().next_back().is_some_and(char::is_alphabetic);
+        match continued {
+            Some(word) if within_word => {
+                // "Navier-\nStokes" keeps its hyphen, "circu-\nlation" does not.
+                if hyphen != SOFT_HYPHEN && word.starts_with(char::is_uppercase) {
+                    joined.push('-');
+                }
+                rest = word;
+            }
+            _ => {
+                if hyphen != SOFT_HYPHEN {
+                    joined.push(hyphen);
+                }
+                rest = after;
+            }
+        }
+    }
+    joined.push_str(rest);
+    Cow::Owned(joined)
+}
+
+/// What follows a hyphen at a line's end, if the next line begins with a letter.
+fn continued_word(after: &str) -> Option<&str> {
+    let next_line = after.trim_start_matches(' ').strip_prefix('\n')?;
+    let word = next_line.trim_start_matches(' ');
+    word.starts_with(char::is_alphabetic).then_some(word)
+}
+
+/// Bounds spaces, blank lines and leaders.
+fn tidy_lines(text: &str) -> String {
+    let mut tidy = String::with_capacity(text.len());
+    let mut blank_lines = 0;
+    for line in text.lines() {
+        let content = line.trim();
+        if content.is_empty() {
+            blank_lines += 1;
+            continue;
+        }
+        if !tidy.is_empty() {
+            tidy.push_str(if blank_lines > 0 { "\n\n" } else { "\n" });
+            let indent = line.len() - line.trim_start_matches(' ').len();
+            tidy.extend(std::iter::repeat_n(' ', indent.min(INDENT_MAX)));
+        }
+        blank_lines = 0;
+        push_shortened(&mut tidy, content);
+    }
+    tidy
+}
+
+/// Copies a line, with long runs of spaces and of leaders (`.....`, `_____`) shortened.
+fn push_shortened(out: &mut String, line: &str) {
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        let is_leader = matches!(c, '.' | '_' | '-' | '=' | '*' | '·' | '~');
+        if c != ' ' && !is_leader {
+            out.push(c);
+            continue;
+        }
+        let mut run = 1;
+        while chars.next_if_eq(&c).is_some() {
+            run += 1;
+        }
+        let kept = match c {
+            ' ' => run.min(GAP_MAX),
+            _ if run > LEADER_MAX => 3,
+            _ => run,
+        };
+        out.extend(std::iter::repeat_n(c, kept));
+    }
+}
+
+/// Drops lines that stand at the top or bottom of many pages: titles, dates, page numbers.
+fn drop_running_lines(pages: Vec<String>) -> Vec<String> {
+    let with_text = pages.iter().filter(|page| !page.is_empty()).count();
+    if with_text < RUNNING_LINES_MIN_PAGES {
+        return pages;
+    }
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for page in &pages {
+        let mut keys: Vec<String> = edge_lines(page).into_iter().map(|(_, key)| key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for key in keys {
+            *seen.entry(key).or_default() += 1;
+        }
+    }
+    let enough = (with_text * RUNNING_LINES_SHARE).div_ceil(100).max(2);
+    seen.retain(|_, count| *count >= enough);
+    if seen.is_empty() {
+        return pages;
+    }
+    pages
+        .into_iter()
+        .map(|page| without_running_lines(&page, &seen).unwrap_or(page))
+        .collect()
+}
+
+/// `None` when nothing would change, or nothing would be left.
+fn without_running_lines(page: &str, running: &HashMap<String, usize>) -> Option<String> {
+    let dropped: Vec<usize> = edge_lines(page)
+        .into_iter()
+        .filter(|(_, key)| running.contains_key(key))
+        .map(|(line, _)| line)
+        .collect();
+    if dropped.is_empty() {
+        return None;
+    }
+    let kept: Vec<&str> = page
+        .lines()
+        .enumerate()
+        .filter(|(line, _)| !dropped.contains(line))
+        .map(|(_, text)| text)
+        .collect();
+    let kept = tidy_lines(&kept.join("\n"));
+    (!kept.is_empty()).then_some(kept)
+}
+
+/// The lines where running heads and feet stand, by index, with what identifies each.
+fn edge_lines(page: &str) -> Vec<(usize, String)> {
+    let lines: Vec<(usize, &str)> = page
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .collect();
+    let last_head = HEAD_LINES.min(lines.len());
+    let first_foot = lines.len().saturating_sub(FOOT_LINES).max(last_head);
+    lines[..last_head]
+        .iter()
+        .chain(&lines[first_foot..])
+        .filter(|(_, line)| line.chars().count() <= RUNNING_LINE_MAX_CHARS)
+        .map(|&(index, line)| (index, running_key(line)))
+        .collect()
+}
+
+/// The line with its numbers masked, so that "Page 7 of 80" and "Page 12 of 80" are one.
+fn running_key(line: &str) -> String {
+    let mut key = String::with_capacity(line.len());
+    let mut in_number = false;
+    for c in line.trim().chars() {
+        if c.is_numeric() {
+            if !in_number {
+                key.push('#');
+            }
+            in_number = true;
+        } else {
+            in_number = false;
+            key.extend(c.to_lowercase());
+        }
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn one(raw: &str) -> String {
+        clean(vec![raw.to_owned()]).remove(0)
+    }
+
+    #[test]
+    fn ligatures_fold_but_powers_and_fractions_keep_their_meaning() {
+        assert_eq!(one("ﬁeld ＡＢ"), "field AB");
+        assert_eq!(one("10² m³, ½ of H₂O"), "10² m³, ½ of H₂O");
+    }
+
+    #[test]
+    fn broken_words_are_joined() {
+        assert_eq!(one("circu-\nlation"), "circulation");
+        assert_eq!(
+            one("circu\u{ad}\nlation and soft\u{ad}ness"),
+            "circulation and softness"
+        );
+        assert_eq!(one("Navier-\nStokes"), "Navier-Stokes");
+        assert_eq!(
+            one("1990-\n1995 - and\n- a list"),
+            "1990-\n1995 - and\n- a list"
+        );
+    }
+
+    #[test]
+    fn characters_nobody_can_read_are_gone() {
+        assert_eq!(one("a\u{0}b\u{7}c\u{202e}d\u{200b}e\u{feff}"), "abcde");
+        assert_eq!(one("\u{f0b7} point\u{e123}x"), "• point x");
+        assert_eq!(one("a\r\nb\rc\u{a0}d\te"), "a\nb\nc d e");
+    }
+
+    #[test]
+    fn spaces_blank_lines_and_leaders_are_bounded() {
+        assert_eq!(
+            one("a      b\n\n\n\n  c ......... 7\n\n"),
+            "a  b\n\n  c ... 7"
+        );
+    }
+
+    #[test]
+    fn running_heads_and_page_numbers_are_dropped() {
+        let pages: Vec<String> = (1..=10)
+            .map(|n| {
+                let word = ["heart", "lung", "liver", "kidney", "brain"][n % 5];
+                format!(
+                    "Lecture 4\nThe {word}\nbody {word} text\nmore\nand more {word}\nPage {n} of 10"
+                )
+            })
+            .collect();
+        let cleaned = clean(pages);
+        assert_eq!(cleaned[0], "The lung\nbody lung text\nmore\nand more lung");
+        assert!(
+            cleaned
+                .iter()
+                .all(|page| !page.contains("Page") && !page.contains("Lecture"))
+        );
+    }
+
+    #[test]
+    fn a_page_is_never_emptied_and_a_short_document_left_alone() {
+        let same = vec!["Only this line 1".to_owned(); 6];
+        assert_eq!(clean(same.clone()), same);
+        let short = vec!["Head\nbody".to_owned(), "Head\nother".to_owned()];
+        assert_eq!(clean(short.clone()), short);
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_never_panics_and_leaves_no_control_character(
+            pages in proptest::collection::vec("\\PC*|[\\x00-\\x7f]*|[a-c\u{ad}\n -]*", 0..8)
+        ) {
+            let count = pages.len();
+            let cleaned = clean(pages);
+            prop_assert_eq!(cleaned.len(), count);
+            for page in cleaned {
+                prop_assert!(page.chars().all(|c| c == '\n' || !c.is_control()));
+                prop_assert_eq!(page.trim(), page.as_str());
+                prop_assert!(!page.contains("\n\n\n"));
+            }
+        }
+    }
+}

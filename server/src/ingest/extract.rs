@@ -1,0 +1,316 @@
+//! `server extract FILE`: takes the text out of one document, page by page, as JSON lines on
+//! standard output. Runs as a child process of its own, because a hostile document can exhaust
+//! memory, overflow a stack or never end, and no library call can be trusted to come back.
+//!
+//! It knows nothing of users, the database or the network. The text it writes is raw; the parent
+//! cleans it. The last line is always `done` or `failed`, unless the process was killed.
+
+mod limits;
+mod pdf;
+mod text;
+
+use super::sniff::{self, Kind};
+use app::model::material::FailureKind;
+use serde::{Deserialize, Serialize};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+/// Most pages a document may have: a long textbook has 2,000.
+pub const PAGES_MAX: usize = 5_000;
+/// Most bytes of text taken from one page; a dense page has 10 KB.
+pub const PAGE_TEXT_MAX_BYTES: usize = 2_000_000;
+/// Most bytes of text taken from one document, so that parent and child hold it in memory easily.
+pub const DOCUMENT_TEXT_MAX_BYTES: usize = 64_000_000;
+/// Largest file read at all, whatever the upload limit says: it has to fit the address space
+/// several times over.
+const FILE_MAX_BYTES: u64 = 200_000_000;
+/// Stack of the working thread: parsers recurse with the nesting of the document. Fits the
+/// address space many times.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
+
+/// One line of output.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Line {
+    /// One page's raw text; `page` counts from 1, `pages` is the document's page count.
+    Page { page: u32, pages: u32, text: String },
+    /// The whole document has been read.
+    Done { done: Done },
+    /// The document cannot be read.
+    Failed { failed: Failure },
+}
+
+/// How a successful run ends.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    pub pages: u32,
+}
+
+/// Why a document cannot be read, with a sentence for the student.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub kind: FailureKind,
+    pub message: String,
+}
+
+impl Failure {
+    fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn locked() -> Self {
+        Self::new(
+            FailureKind::Locked,
+            "This PDF needs a password to open. Save a copy without the password, then upload that copy.",
+        )
+    }
+
+    pub(super) fn damaged() -> Self {
+        Self::new(
+            FailureKind::Damaged,
+            "This file is damaged or cut short, so its pages cannot be found. Download or export it again, then upload the new copy.",
+        )
+    }
+
+    pub(super) fn scanned() -> Self {
+        Self::new(
+            FailureKind::Scanned,
+            "The pages are pictures without text, as a scanner makes them. Run the file through text recognition (OCR) first, then upload the result.",
+        )
+    }
+
+    pub(super) fn empty() -> Self {
+        Self::new(
+            FailureKind::Empty,
+            "There is no text in this document. If you can see text in it, it is drawn as shapes; export it again from the program it was made with.",
+        )
+    }
+
+    pub(super) fn no_bytes() -> Self {
+        Self::new(
+            FailureKind::Empty,
+            "This file is empty. Check that it was saved completely, then upload it again.",
+        )
+    }
+
+    pub(super) fn too_many_pages() -> Self {
+        Self::new(
+            FailureKind::TooLarge,
+            "This document has more than 5,000 pages. Split it into parts and upload those.",
+        )
+    }
+
+    pub(super) fn too_much_text() -> Self {
+        Self::new(
+            FailureKind::TooLarge,
+            "This document holds more text than can be read in one piece. Split it into parts and upload those.",
+        )
+    }
+
+    pub(super) fn unsupported() -> Self {
+        Self::new(FailureKind::Unsupported, sniff::UNSUPPORTED)
+    }
+
+    pub(super) fn gave_up() -> Self {
+        Self::new(FailureKind::GaveUp, limits::GAVE_UP)
+    }
+}
+
+/// Runs `server extract FILE`, where `args` is what follows `extract` on the command line.
+pub fn extract_command(mut args: impl Iterator<Item = OsString>) -> ExitCode {
+    let (Some(file), first_page, None) = (args.next(), args.next(), args.next()) else {
+        // The usage line is for a person at a terminal; the parent never gets here.
+        let _ = writeln!(io::stderr(), "usage: server extract FILE [FIRST_PAGE]");
+        return ExitCode::from(2);
+    };
+    let first_page = first_page
+        .and_then(|page| page.to_str()?.parse().ok())
+        .unwrap_or(1);
+    // What a panicking parser says may quote the document.
+    std::panic::set_hook(Box::new(|_| {}));
+    if let Err(error) = limits::apply() {
+        let _ = writeln!(
+            io::stderr(),
+            "cannot set the limits of this process: {error}"
+        );
+        return ExitCode::FAILURE;
+    }
+    let outcome = std::thread::Builder::new()
+        .stack_size(STACK_BYTES)
+        .spawn(move || run(Path::new(&file), first_page))
+        .map(std::thread::JoinHandle::join);
+    match outcome {
+        Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
+        // The reader of the pipe has gone away: nobody is left to tell.
+        Ok(Ok(Err(_))) => ExitCode::FAILURE,
+        Ok(Err(_)) => finish(Err(Failure::damaged())),
+        Err(_) => finish(Err(Failure::gave_up())),
+    }
+}
+
+fn finish(outcome: Result<u32, Failure>) -> ExitCode {
+    match write_outcome(outcome) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn run(file: &Path, first_page: u32) -> io::Result<()> {
+    let mut pages = PageWriter {
+        first_page,
+        text_bytes: 0,
+    };
+    let outcome = read_document(file, &mut pages);
+    match outcome {
+        Ok(count) => write_outcome(Ok(count)),
+        Err(Stop::Document(failure)) => write_outcome(Err(failure)),
+        Err(Stop::Output(error)) => Err(error),
+    }
+}
+
+fn write_outcome(outcome: Result<u32, Failure>) -> io::Result<()> {
+    write_line(&match outcome {
+        Ok(pages) => Line::Done {
+            done: Done { pages },
+        },
+        Err(failed) => Line::Failed { failed },
+    })
+}
+
+/// Why reading ended early.
+enum Stop {
+    Document(Failure),
+    Output(io::Error),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Document(failure)
+    }
+}
+
+fn read_document(file: &Path, pages: &mut PageWriter) -> Result<u32, Stop> {
+    let bytes = read_file(file)?;
+    // From here on nothing needs to be opened: no file, no socket.
+    limits::forbid_new_files();
+    match sniff::sniff(&bytes) {
+        Kind::Pdf => pdf::read(bytes, pages),
+        Kind::Text => text::read(&bytes, pages),
+        Kind::Empty => Err(Failure::no_bytes().into()),
+        Kind::Other => Err(Failure::unsupported().into()),
+    }
+}
+
+fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
+    let size = std::fs::metadata(file).map_err(|_| unreadable())?.len();
+    if size > FILE_MAX_BYTES {
+        return Err(Failure::new(
+            FailureKind::TooLarge,
+            "This file is too large to be read in one piece. Split it into parts and upload those.",
+        ));
+    }
+    std::fs::read(file).map_err(|_| unreadable())
+}
+
+fn unreadable() -> Failure {
+    Failure::new(
+        FailureKind::Damaged,
+        "The file could not be opened. Upload it again.",
+    )
+}
+
+/// Writes pages as lines, leaves out those before `first_page`, and bounds them.
+struct PageWriter {
+    first_page: u32,
+    text_bytes: usize,
+}
+
+impl PageWriter {
+    /// Whether this page is wanted at all.
+    fn wants(&self, page: u32) -> bool {
+        page >= self.first_page
+    }
+
+    fn write(&mut self, page: u32, pages: u32, mut text: String) -> Result<(), Stop> {
+        if !self.wants(page) {
+            return Ok(());
+        }
+        truncate(&mut text, PAGE_TEXT_MAX_BYTES);
+        self.text_bytes += text.len();
+        if self.text_bytes > DOCUMENT_TEXT_MAX_BYTES {
+            return Err(Failure::too_much_text().into());
+        }
+        write_line(&Line::Page { page, pages, text }).map_err(Stop::Output)?;
+        limits::allow_another_page();
+        Ok(())
+    }
+}
+
+fn write_line(line: &Line) -> io::Result<()> {
+    let mut bytes = serde_json::to_vec(line)?;
+    bytes.push(b'\n');
+    let mut out = io::stdout().lock();
+    out.write_all(&bytes)?;
+    out.flush()
+}
+
+/// Cuts `text` to at most `max` bytes at a character's end.
+fn truncate(text: &mut String, max: usize) {
+    if text.len() > max {
+        let end = (0..=max)
+            .rev()
+            .find(|&end| text.is_char_boundary(end))
+            .unwrap_or(0);
+        text.truncate(end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_the_json_the_command_promises() {
+        let page = Line::Page {
+            page: 1,
+            pages: 2,
+            text: "a\nb".into(),
+        };
+        assert_eq!(
+            serde_json::to_string(&page).unwrap(),
+            r#"{"page":1,"pages":2,"text":"a\nb"}"#
+        );
+        let done = Line::Done {
+            done: Done { pages: 2 },
+        };
+        assert_eq!(
+            serde_json::to_string(&done).unwrap(),
+            r#"{"done":{"pages":2}}"#
+        );
+        let failed = serde_json::to_string(&Line::Failed {
+            failed: Failure::locked(),
+        })
+        .unwrap();
+        assert!(failed.starts_with(r#"{"failed":{"kind":"locked","message":"This PDF needs"#));
+        assert_eq!(
+            serde_json::from_str::<Line>(&failed).unwrap(),
+            Line::Failed {
+                failed: Failure::locked()
+            }
+        );
+    }
+
+    #[test]
+    fn a_long_page_is_cut_at_a_characters_end() {
+        let mut text = "ää".to_owned();
+        truncate(&mut text, 3);
+        assert_eq!(text, "ä");
+    }
+}
