@@ -3,7 +3,7 @@
 //! [`AppError`]; the error itself is logged here, once, under the reference the user sees.
 
 use crate::{
-    accounts::{Accounts, AccountError},
+    accounts::{AccountError, Accounts},
     analytics::{Activity, Analytics, AnalyticsError},
     coach::{Coach, CoachError},
     ingest::{Ingest, IngestError},
@@ -83,10 +83,11 @@ pub fn ingest_error(error: &IngestError) -> AppError {
             "The server's disk is full, so nothing was saved. Free some space, then try again.",
             error,
         ),
-        other => told(
+        IngestError::Refused(sentence) => AppError::invalid(sentence.as_str()),
+        IngestError::Io(_) | IngestError::Stopped => told(
             ErrorKind::Internal,
             "The server could not keep the file. Try again; if it stays, look at the server's log.",
-            other,
+            error,
         ),
     }
 }
@@ -220,12 +221,6 @@ struct CoachPort(Arc<Coach>);
 fn coach_error(error: &CoachError) -> AppError {
     match error {
         CoachError::Store(error) => store_error(error),
-        #[allow(unreachable_patterns)]
-        other => told(
-            ErrorKind::Internal,
-            "The coach could not do that. Try again; if it stays, look at the server's log.",
-            other,
-        ),
     }
 }
 
@@ -268,12 +263,6 @@ fn analytics_error(error: &AnalyticsError) -> AppError {
     match error {
         AnalyticsError::Store(error) => store_error(error),
         AnalyticsError::NotFound => AppError::not_found("page"),
-        #[allow(unreachable_patterns)]
-        other => told(
-            ErrorKind::Internal,
-            "The figures could not be read. Try again; if it stays, look at the server's log.",
-            other,
-        ),
     }
 }
 
@@ -321,15 +310,21 @@ impl ports::Analytics for AnalyticsPort {
 
     async fn record_page_read(&self, user: UserId, id: MaterialId, page: u32) -> Answer<()> {
         self.0
-            .record(
-                user,
-                Activity::PageRead {
-                    material: id,
-                    page,
-                },
-            )
+            .record(user, Activity::PageRead { material: id, page })
             .await
             .map_err(|error| analytics_error(&error))
+    }
+}
+
+fn account_error(error: &AccountError) -> AppError {
+    match error {
+        AccountError::Store(error) => store_error(error),
+        AccountError::Invalid(sentence) => AppError::invalid(*sentence),
+        other => told(
+            ErrorKind::Internal,
+            "The account could not be changed. Try again; if it stays, look at the server's log.",
+            other,
+        ),
     }
 }
 

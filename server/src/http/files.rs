@@ -2,7 +2,10 @@
 
 use super::{session::SignedIn, state::AppState};
 use crate::{services, store::materials};
-use app::{error::AppError, model::{id::MaterialId, material::MediaType}};
+use app::{
+    error::AppError,
+    model::{id::MaterialId, material::MediaType},
+};
 use axum::{
     body::Body,
     extract::{Path, Query, State},
@@ -38,7 +41,11 @@ pub async fn original(
         .map_err(|error| services::store_error(&error))?
         .ok_or_else(missing)?;
 
-    let mime: mime::Mime = material.media_type.mime().parse().unwrap_or(mime::APPLICATION_OCTET_STREAM);
+    let mime: mime::Mime = material
+        .media_type
+        .mime()
+        .parse()
+        .unwrap_or(mime::APPLICATION_OCTET_STREAM);
     let served = ServeFile::new_with_mime(app.files.path(profile.id, id), &mime)
         .oneshot(request)
         .await;
@@ -46,15 +53,28 @@ pub async fn original(
         Ok(response) => response.map(Body::new).into_response(),
         Err(never) => match never {},
     };
-    let verb = if disposition.download.is_some() { "attachment" } else { "inline" };
+    let verb = if disposition.download.is_some() {
+        "attachment"
+    } else {
+        "inline"
+    };
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&content_disposition(verb, &material.file_name)) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     if material.media_type != MediaType::Pdf {
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(SANDBOX),
+        );
     }
     Ok(response)
 }
@@ -63,7 +83,13 @@ pub async fn original(
 fn content_disposition(verb: &str, file_name: &str) -> String {
     let ascii: String = file_name
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_. ()".contains(c) { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_. ()".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     let mut encoded = String::with_capacity(file_name.len() * 3);
     for byte in file_name.bytes() {

@@ -49,7 +49,10 @@ pub async fn upload(
             Ok(None) => break,
             Err(error) if outcomes.is_empty() => return unreadable(&error).answer(&headers),
             Err(error) => {
-                outcomes.push(refused("The rest of the upload", unreadable(&error).detail()));
+                outcomes.push(refused(
+                    "The rest of the upload",
+                    unreadable(&error).detail(),
+                ));
                 break;
             }
         };
@@ -218,7 +221,11 @@ fn answer(outcomes: Vec<UploadOutcome>, headers: &HeaderMap) -> Response {
     let list: String = refusals
         .iter()
         .map(|(name, message)| {
-            format!("<li><strong>{}</strong>: {}</li>", escaped(name), escaped(message))
+            format!(
+                "<li><strong>{}</strong>: {}</li>",
+                escaped(name),
+                escaped(message)
+            )
         })
         .collect();
     let page = format!(
