@@ -1,0 +1,88 @@
+//! The student's conversations: open one, start one, delete one.
+
+use super::desk::Desk;
+use crate::{
+    api::coach::DeleteConversation,
+    model::{coach::ConversationSummary, id::ConversationId},
+    widgets::{label, notice::Problem},
+};
+use leptos::{either::Either, form::ActionForm, prelude::*};
+
+/// The list, most recently used first.
+#[component]
+pub fn ConversationList(desk: Desk) -> impl IntoView {
+    let delete = ServerAction::<DeleteConversation>::new();
+    let deleting = RwSignal::new(None::<ConversationId>);
+    Effect::new(move |_| {
+        if let Some(Ok(())) = delete.value().get() {
+            desk.summaries.refetch();
+            let deleted = deleting.get_untracked();
+            if deleted.is_some() && deleted == desk.conversation.get_untracked() {
+                desk.leave();
+            }
+        }
+    });
+    view! {
+        <nav class="conversations" aria-label="Conversations">
+            <a class="button quiet" href="/coach">"New question"</a>
+            {move || match delete.value().get() {
+                Some(Err(error)) => Some(view! { <Problem error /> }),
+                _ => None,
+            }}
+            <details>
+                <summary>"Earlier conversations"</summary>
+                <Transition fallback=|| view! { <super::thread::Skeleton /> }>
+                    {move || Suspend::new(async move {
+                        match desk.summaries.await {
+                            Err(error) => Either::Left(view! { <Problem error /> }),
+                            Ok(list) if list.is_empty() => Either::Right(Either::Left(view! {
+                                <p class="hint">"Your conversations are kept here."</p>
+                            })),
+                            Ok(list) => Either::Right(Either::Right(view! {
+                                <ul>
+                                    {list
+                                        .into_iter()
+                                        .map(|summary| view! { <Entry summary delete deleting desk /> })
+                                        .collect_view()}
+                                </ul>
+                            })),
+                        }
+                    })}
+                </Transition>
+            </details>
+        </nav>
+    }
+}
+
+#[component]
+fn Entry(
+    summary: ConversationSummary,
+    delete: ServerAction<DeleteConversation>,
+    deleting: RwSignal<Option<ConversationId>>,
+    desk: Desk,
+) -> impl IntoView {
+    let id = summary.id;
+    let is_current = move || (desk.conversation.get() == Some(id)).then_some("page");
+    let question = [
+        "Delete the conversation \u{201c}",
+        &summary.title,
+        "\u{201d}",
+    ]
+    .concat();
+    view! {
+        <li data-testid="conversation">
+            <a href="/coach/".to_owned() + &id.to_string() aria-current=is_current>
+                <span class="conversation-title">{summary.title}</span>
+                <span class="conversation-day">{label::day(summary.updated_at)}</span>
+            </a>
+            <details class="confirm">
+                <summary aria-label=question>"Delete"</summary>
+                <ActionForm action=delete on:submit=move |_| deleting.set(Some(id))>
+                    <input type="hidden" name="id" value=id.to_string() />
+                    <p>"The questions and answers in it are gone for good."</p>
+                    <button type="submit" class="button danger">"Delete it"</button>
+                </ActionForm>
+            </details>
+        </li>
+    }
+}

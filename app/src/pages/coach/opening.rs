@@ -1,0 +1,98 @@
+//! What a conversation shows before its first question: what to ask, or what is missing for it.
+
+use super::{Status, desk::Desk};
+use crate::{
+    api,
+    model::{coach::CoachStatus, material::Material},
+    widgets::{
+        label,
+        notice::{EmptyState, Problem},
+    },
+};
+use leptos::{either::EitherOf4, prelude::*};
+
+/// How the title of the built-in sample begins, unless it was renamed.
+const SAMPLE: &str = "Cardiac output";
+/// Questions the sample answers.
+const EXAMPLES: [&str; 3] = [
+    "What determines cardiac output?",
+    "What sets the stroke volume?",
+    "Why does a very fast heart rate lower cardiac output?",
+];
+
+/// The invitation to ask.
+#[component]
+pub fn Opening(desk: Desk, status: Status) -> impl IntoView {
+    let materials = Resource::new(|| (), |()| api::material::materials());
+    view! {
+        <Suspense>
+            {move || Suspend::new(async move {
+                let has_sample = materials.await.is_ok_and(|materials| has_sample(&materials));
+                match status.await {
+                    Err(error) => EitherOf4::A(view! { <Problem error /> }),
+                    Ok(status) if status.ready_materials > 0 => {
+                        EitherOf4::B(view! { <Invitation status has_sample desk /> })
+                    }
+                    Ok(status) if status.pending_materials > 0 => EitherOf4::C(view! {
+                        <EmptyState
+                            title="Your materials are being read"
+                            sentence="As soon as one of them is ready you can ask about it. The library shows how far they are."
+                        >
+                            <a class="button" href="/library">"Open the library"</a>
+                        </EmptyState>
+                    }),
+                    Ok(_) => EitherOf4::D(view! {
+                        <EmptyState
+                            title="Nothing to ask about yet"
+                            sentence="The coach answers from your own pages. Add a document or the built-in sample, then come back with a question."
+                        >
+                            <a class="button" href="/library">"Go to the library"</a>
+                        </EmptyState>
+                    }),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+fn has_sample(materials: &[Material]) -> bool {
+    materials
+        .iter()
+        .any(|material| material.title.starts_with(SAMPLE))
+}
+
+#[component]
+fn Invitation(status: CoachStatus, has_sample: bool, desk: Desk) -> impl IntoView {
+    let ready = label::count(u64::from(status.ready_materials), "document");
+    view! {
+        <section class="invitation">
+            <h2>"What would you like to understand?"</h2>
+            <p>"Answers come from your " {ready} ", and each one shows the pages it rests on."</p>
+            {if has_sample {
+                leptos::either::Either::Left(view! {
+                    <ul class="examples" aria-label="Examples">
+                        {EXAMPLES.map(|example| view! {
+                            <li>
+                                <button
+                                    type="button"
+                                    disabled=move || !desk.awake.get() || desk.is_busy()
+                                    on:click=move |_| {
+                                        desk.ask(example);
+                                    }
+                                >
+                                    {example}
+                                </button>
+                            </li>
+                        })}
+                    </ul>
+                })
+            } else {
+                leptos::either::Either::Right(view! {
+                    <p class="hint">
+                        "Ask as you would ask a tutor, in a whole sentence: what something means, why it happens, how two things differ."
+                    </p>
+                })
+            }}
+        </section>
+    }
+}
