@@ -10,6 +10,8 @@ pub mod prompt;
 mod record;
 pub mod render;
 pub mod source;
+#[cfg(test)]
+mod story_tests;
 
 use crate::{
     analytics::{Activity, Analytics},

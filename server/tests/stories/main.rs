@@ -2,6 +2,8 @@
 //! speaks HTTP with it. One binary, because linking one takes longer than running it.
 
 mod accounts;
+mod coach_socket;
+mod first_quotes;
 mod openai_provider;
 mod scripted_openai;
 mod security;

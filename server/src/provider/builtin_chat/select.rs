@@ -7,9 +7,10 @@
 
 use super::asked::Asked;
 use crate::{
-    prose,
+    prose::{self, Sentence},
     provider::{EmbedError, Embedder, chat::Evidence},
 };
+use app::model::material::Span;
 use std::{cmp::Ordering, collections::HashSet, sync::Arc};
 
 /// Most quotes of an answer: what a student reads before she opens the page itself.
@@ -24,6 +25,8 @@ const WINDOWS_MAX: usize = 24;
 const FRAGMENT_CHARS: usize = 25;
 /// A second quote scoring under this share of the first adds noise, not knowledge.
 const WORTH_OF_BEST: f32 = 0.72;
+/// A longer sentence ending in a colon is no term but a sentence.
+const TERM_MAX_CHARS: usize = 60;
 /// How much relevance counts against novelty when the next quote is chosen.
 const RELEVANCE: f32 = 0.75;
 /// Two sentences more alike than this say the same thing.
@@ -45,6 +48,9 @@ struct Candidate {
     /// Index of the evidence and of the part in it: neighbours share both.
     place: (usize, usize),
     block: usize,
+    /// Where it stands in its part, in characters.
+    span: Span,
+    /// On one line.
     text: String,
     words: Vec<String>,
     vector: Option<Vec<f32>>,
@@ -76,13 +82,12 @@ pub async fn quotes(
     }
     Ok(choose(&candidates)
         .into_iter()
-        .map(|(at, range)| Quote {
-            number: evidence[candidates[at].place.0].number,
-            text: candidates[range]
-                .iter()
-                .map(|candidate| candidate.text.as_str())
-                .collect::<Vec<_>>()
-                .join(" "),
+        .map(|(at, range)| {
+            let (index, part) = candidates[at].place;
+            Quote {
+                number: evidence[index].number,
+                text: between(&evidence[index].parts[part], &candidates[range]),
+            }
         })
         .collect())
 }
@@ -92,12 +97,16 @@ fn candidates(evidence: &[Evidence]) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for (index, passage) in evidence.iter().enumerate() {
         for (part, text) in passage.parts.iter().enumerate() {
-            for sentence in prose::sentences(text) {
+            for sentence in with_their_terms(text) {
                 // Passages overlap: what stood in a better one is not weighed twice.
                 if candidates.len() < SENTENCES_MAX && seen.insert(sentence.text.clone()) {
                     candidates.push(Candidate {
                         place: (index, part),
                         block: sentence.block,
+                        span: Span {
+                            start: sentence.start,
+                            end: sentence.end,
+                        },
                         words: prose::content_words(&sentence.text),
                         text: sentence.text,
                         vector: None,
@@ -108,6 +117,41 @@ fn candidates(evidence: &[Evidence]) -> Vec<Candidate> {
         }
     }
     candidates
+}
+
+/// The sentences of `text`, a short one that ends in a colon ("accumulator:") joined to what it
+/// announces: a glossary's term and its meaning often stand on different lines.
+fn with_their_terms(text: &str) -> Vec<Sentence> {
+    let mut joined: Vec<Sentence> = Vec::new();
+    for sentence in prose::sentences(text) {
+        match joined.last_mut() {
+            Some(term)
+                if term.text.ends_with(':') && term.text.chars().count() <= TERM_MAX_CHARS =>
+            {
+                term.end = sentence.end;
+                term.block = sentence.block;
+                let span = Span {
+                    start: term.start,
+                    end: term.end,
+                };
+                term.text = prose::one_line(&prose::slice(text, span));
+            }
+            _ => joined.push(sentence),
+        }
+    }
+    joined
+}
+
+/// The words of `part` from the first of `sentences` to the last, with what stands between them.
+fn between(part: &str, sentences: &[Candidate]) -> String {
+    let (Some(first), Some(last)) = (sentences.first(), sentences.last()) else {
+        return String::new();
+    };
+    let span = Span {
+        start: first.span.start,
+        end: last.span.end,
+    };
+    prose::one_line(&prose::slice(part, span))
 }
 
 /// The share of the question's words, weighed by rarity, in each sentence and, for less, around it.
@@ -294,7 +338,10 @@ fn grow(
         let first = &candidates[range.start].text;
         let last = &candidates[range.end - 1].text;
         let options = [
-            before.map(|at| (at, worth(at, refers_back(first)))),
+            before.map(|at| {
+                let announces = candidates[at].text.ends_with(':');
+                (at, worth(at, announces || refers_back(first)))
+            }),
             after.map(|at| (at, worth(at, last.ends_with([':', '?'])))),
         ];
         let fitting = options

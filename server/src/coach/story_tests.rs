@@ -1,0 +1,377 @@
+//! The question story with a scripted provider, from the question to what a reload shows.
+
+use super::*;
+use crate::provider::chat::Answer;
+use app::model::id::MaterialId;
+use async_trait::async_trait;
+use futures::stream;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+const PAGE: &str = "Cardiac output is the volume of blood\nthe heart pumps in one minute. It is about five litres at rest. During exercise the cardiac output of a trained heart can rise to thirty litres.";
+
+/// What the provider does, once, for every question.
+#[derive(Clone)]
+enum Script {
+    Words(&'static [&'static str]),
+    FailsAfter(&'static [&'static str], ChatError),
+    SilentAfter(&'static [&'static str]),
+    Refuses(ChatError),
+}
+
+#[async_trait]
+impl Chat for Script {
+    fn label(&self) -> String {
+        "scripted".to_owned()
+    }
+
+    async fn stream(&self, request: ChatRequest) -> Result<Answer, ChatError> {
+        assert!(!request.evidence.is_empty(), "asked without evidence");
+        let ok = |words: &'static [&'static str]| {
+            stream::iter(words.iter().map(|word| Ok((*word).to_owned())))
+        };
+        match self.clone() {
+            Self::Words(words) => Ok(ok(words).boxed()),
+            Self::FailsAfter(words, error) => {
+                Ok(ok(words).chain(stream::iter([Err(error)])).boxed())
+            }
+            Self::SilentAfter(words) => Ok(ok(words).chain(stream::pending()).boxed()),
+            Self::Refuses(error) => Err(error),
+        }
+    }
+}
+
+struct Desk {
+    coach: Arc<Coach>,
+    db: Db,
+    user: UserId,
+    material: MaterialId,
+    _dir: TempDir,
+}
+
+impl Desk {
+    async fn with(script: Script) -> Self {
+        let dir = TempDir::new().unwrap();
+        let db = Db::open(&dir.path().join("studyin.db")).await.unwrap();
+        let clock = Clock::system();
+        let changes = Arc::new(Changes::default());
+        let slot = EmbedderSlot::empty();
+        let user = add_user(&db, &clock, "a@example.org").await;
+        let material = add_material(&db, &clock, user).await;
+        let coach = Coach::new(
+            db.clone(),
+            Retrieval::new(db.clone(), slot.clone(), changes.clone()),
+            slot,
+            Arc::new(script),
+            Analytics::new(db.clone(), changes.clone(), clock.clone()),
+            changes,
+            clock,
+        );
+        Self {
+            coach,
+            db,
+            user,
+            material,
+            _dir: dir,
+        }
+    }
+
+    /// Asks and collects every event.
+    async fn ask(&self, conversation: Option<ConversationId>, question: &str) -> Vec<CoachEvent> {
+        let (sender, mut receiver) = mpsc::channel(64);
+        let question = Question::parse(question).unwrap();
+        let collect = async {
+            let mut events = Vec::new();
+            while let Some(event) = receiver.recv().await {
+                events.push(event);
+            }
+            events
+        };
+        let ask = self.coach.ask(
+            self.user,
+            conversation,
+            question,
+            sender,
+            CancellationToken::new(),
+        );
+        tokio::join!(ask, collect).1
+    }
+
+    /// The only conversation's last answer, as a reload shows it.
+    async fn reloaded(&self) -> Message {
+        let summary = self.coach.conversations(self.user).await.unwrap().remove(0);
+        let conversation = self.coach.conversation(self.user, summary.id).await;
+        conversation.unwrap().unwrap().messages.pop().unwrap()
+    }
+}
+
+async fn add_user(db: &Db, clock: &Clock, email: &str) -> UserId {
+    let id = clock.new_id();
+    let mut tx = db.write().await.unwrap();
+    sqlx::query("INSERT INTO users (id, email, password_hash, role, time_zone, created_at) VALUES ($1, $2, '', 'student', 'UTC', $3)")
+        .bind(id).bind(email).bind(clock.now()).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    UserId::new(id)
+}
+
+async fn add_material(db: &Db, clock: &Clock, user: UserId) -> MaterialId {
+    let id: Uuid = clock.new_id();
+    let length = i64::try_from(PAGE.chars().count()).unwrap();
+    let mut tx = db.write().await.unwrap();
+    sqlx::query("INSERT INTO materials (id, user_id, title, file_name, media_type, size_bytes, sha256, state, page_count, uploaded_at) VALUES ($1, $2, 'Heart', 'h.pdf', 'pdf', 1, x'00', 'ready', 1, $3)")
+        .bind(id).bind(user.uuid()).bind(clock.now()).execute(&mut *tx).await.unwrap();
+    sqlx::query("INSERT INTO pages (material_id, page_number, text) VALUES ($1, 1, $2)")
+        .bind(id)
+        .bind(PAGE)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    sqlx::query("INSERT INTO chunks (material_id, user_id, ordinal, page_first, page_last, char_start, char_end, text) VALUES ($1, $2, 0, 1, 1, 0, $3, $4)")
+        .bind(id).bind(user.uuid()).bind(length).bind(PAGE.replace('\n', " ")).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    MaterialId::new(id)
+}
+
+fn names(events: &[CoachEvent]) -> Vec<&'static str> {
+    events
+        .iter()
+        .map(|event| match event {
+            CoachEvent::Context { .. } => "context",
+            CoachEvent::Token { .. } => "token",
+            CoachEvent::Citation { .. } => "citation",
+            CoachEvent::Complete { .. } => "complete",
+            CoachEvent::Error { .. } => "error",
+        })
+        .collect()
+}
+
+const QUESTION: &str = "What is the cardiac output at rest?";
+
+#[tokio::test]
+async fn an_answer_is_streamed_checked_stored_and_shown_again() {
+    let desk = Desk::with(Script::Words(&[
+        "It is about five ",
+        "litres at rest [1]",
+        " and more [9].",
+    ]))
+    .await;
+    let events = desk.ask(None, QUESTION).await;
+    assert_eq!(
+        names(&events),
+        [
+            "context", "token", "token", "citation", "token", "citation", "complete"
+        ]
+    );
+    let CoachEvent::Complete { message } = events.last().unwrap() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(message.state, MessageState::Complete);
+    assert_eq!(
+        message.text,
+        "It is about five litres at rest [1] and more [9]."
+    );
+    let source = message.citations[0].source.as_ref().unwrap();
+    assert_eq!(source.quote, "It is about five litres at rest.");
+    assert!(!message.citations[1].verified);
+    assert!(message.html.contains("class=\"citation\" href=\"/library/"));
+    assert!(message.html.contains("class=\"citation unverified\""));
+    assert_eq!(&desk.reloaded().await, &**message);
+}
+
+#[tokio::test]
+async fn a_foreign_conversation_is_answered_like_a_missing_one() {
+    let desk = Desk::with(Script::Words(&["Yes [1]."])).await;
+    desk.ask(None, QUESTION).await;
+    let mine = desk.coach.conversations(desk.user).await.unwrap()[0].id;
+    let other = Desk {
+        user: add_user(&desk.db, &Clock::system(), "b@example.org").await,
+        ..desk
+    };
+    for id in [mine, ConversationId::new(Uuid::from_u128(7))] {
+        let events = other.ask(Some(id), QUESTION).await;
+        assert!(
+            matches!(&events[..], [CoachEvent::Error { error, message: None }] if error.kind == ErrorKind::NotFound),
+            "{events:?}"
+        );
+        let coach = &other.coach;
+        assert!(coach.conversation(other.user, id).await.unwrap().is_none());
+        assert!(!coach.delete(other.user, id).await.unwrap());
+    }
+    assert!(
+        other
+            .coach
+            .conversations(other.user)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_provider_that_breaks_off_leaves_the_part_and_the_reason() {
+    let desk = Desk::with(Script::FailsAfter(
+        &["It is about five litres [1]", " and"],
+        ChatError::CutOff,
+    ))
+    .await;
+    let events = desk.ask(None, QUESTION).await;
+    let Some(CoachEvent::Error {
+        error,
+        message: Some(message),
+    }) = events.last()
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!(error.kind, ErrorKind::Unavailable);
+    assert_eq!(message.state, MessageState::Failed);
+    assert_eq!(message.problem.as_deref(), Some(error.message.as_str()));
+    assert_eq!(message.text, "It is about five litres [1] and");
+    assert!(message.citations[0].verified);
+    assert_eq!(&desk.reloaded().await, &**message);
+}
+
+#[tokio::test]
+async fn a_refused_key_is_told_and_stored_as_the_reason() {
+    let desk = Desk::with(Script::Refuses(ChatError::KeyRefused)).await;
+    let events = desk.ask(None, QUESTION).await;
+    assert_eq!(names(&events), ["context", "error"]);
+    let reloaded = desk.reloaded().await;
+    assert_eq!(reloaded.state, MessageState::Failed);
+    assert!(reloaded.problem.unwrap().contains("OPENAI_API_KEY"));
+}
+
+#[tokio::test]
+async fn stopping_an_answer_keeps_what_had_been_written() {
+    let desk = Desk::with(Script::SilentAfter(&["It is about"])).await;
+    let (sender, mut receiver) = mpsc::channel(64);
+    let cancel = CancellationToken::new();
+    let question = Question::parse(QUESTION).unwrap();
+    let ask = desk
+        .coach
+        .ask(desk.user, None, question, sender, cancel.clone());
+    let listen = async {
+        let mut last = None;
+        while let Some(event) = receiver.recv().await {
+            if matches!(event, CoachEvent::Token { .. }) {
+                cancel.cancel();
+            }
+            last = Some(event);
+        }
+        last
+    };
+    let ((), last) = tokio::join!(ask, listen);
+    let Some(CoachEvent::Complete { message }) = last else {
+        panic!("{last:?}")
+    };
+    assert_eq!(message.state, MessageState::Cancelled);
+    assert_eq!(desk.reloaded().await.text, "It is about");
+}
+
+#[tokio::test]
+async fn leaving_cancels_the_answer() {
+    let desk = Desk::with(Script::SilentAfter(&["It is about"])).await;
+    let (sender, mut receiver) = mpsc::channel(64);
+    let question = Question::parse(QUESTION).unwrap();
+    let ask = desk
+        .coach
+        .ask(desk.user, None, question, sender, CancellationToken::new());
+    let listen =
+        async move { while !matches!(receiver.recv().await, Some(CoachEvent::Token { .. })) {} };
+    tokio::join!(ask, listen);
+    assert_eq!(desk.reloaded().await.state, MessageState::Cancelled);
+}
+
+#[tokio::test]
+async fn what_the_materials_do_not_cover_is_said_without_asking_the_provider() {
+    let desk = Desk::with(Script::Refuses(ChatError::KeyRefused)).await;
+    let events = desk.ask(None, "Zugspitze Watzmann Großglockner?").await;
+    assert_eq!(names(&events), ["context", "token", "complete"]);
+    let reloaded = desk.reloaded().await;
+    assert!(
+        reloaded
+            .text
+            .starts_with("Your materials do not cover this")
+    );
+    assert!(reloaded.passages.is_empty() && reloaded.citations.is_empty());
+}
+
+#[tokio::test]
+async fn an_empty_library_says_so() {
+    let desk = Desk::with(Script::Words(&["x"])).await;
+    let newcomer = Desk {
+        user: add_user(&desk.db, &Clock::system(), "c@example.org").await,
+        ..desk
+    };
+    newcomer.ask(None, QUESTION).await;
+    let text = newcomer.reloaded().await.text;
+    assert!(
+        text.contains("there are none in your library yet"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn turns_come_back_in_order_and_the_newest_conversation_first() {
+    let desk = Desk::with(Script::Words(&["Five litres [1]."])).await;
+    let long = format!("{QUESTION} {}", "very ".repeat(40));
+    desk.ask(None, &long).await;
+    let first = desk.coach.conversations(desk.user).await.unwrap()[0].clone();
+    assert!(first.title.chars().count() <= 80 && first.title.ends_with('…'));
+    desk.ask(None, QUESTION).await;
+    desk.ask(Some(first.id), "And during exercise, cardiac output?")
+        .await;
+    let list = desk.coach.conversations(desk.user).await.unwrap();
+    assert_eq!((list.len(), list[0].id), (2, first.id));
+    let conversation = desk.coach.conversation(desk.user, first.id).await;
+    let messages = conversation.unwrap().unwrap().messages;
+    let authors: Vec<Author> = messages.iter().map(|m| m.author).collect();
+    assert_eq!(
+        authors,
+        [
+            Author::Student,
+            Author::Coach,
+            Author::Student,
+            Author::Coach
+        ]
+    );
+    assert!(desk.coach.delete(desk.user, first.id).await.unwrap());
+    assert_eq!(desk.coach.conversations(desk.user).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn citations_of_a_deleted_material_are_no_links_any_more() {
+    let desk = Desk::with(Script::Words(&["Five litres at rest [1]."])).await;
+    desk.ask(None, QUESTION).await;
+    let mut tx = desk.db.write().await.unwrap();
+    sqlx::query("DELETE FROM materials WHERE id = $1")
+        .bind(desk.material.uuid())
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let reloaded = desk.reloaded().await;
+    assert!(reloaded.passages.is_empty());
+    assert!(!reloaded.citations[0].verified);
+    assert!(
+        reloaded.html.contains("has been deleted"),
+        "{}",
+        reloaded.html
+    );
+}
+
+#[tokio::test]
+async fn answers_a_stopped_server_left_half_written_are_settled_at_the_start() {
+    let desk = Desk::with(Script::Words(&["Five litres [1]."])).await;
+    desk.ask(None, QUESTION).await;
+    let mut tx = desk.db.write().await.unwrap();
+    sqlx::query("UPDATE messages SET state = 'partial' WHERE author = 'coach'")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(desk.coach.settle_interrupted().await.unwrap(), 1);
+    let reloaded = desk.reloaded().await;
+    assert_eq!(reloaded.state, MessageState::Failed);
+    assert_eq!(reloaded.problem.as_deref(), Some(INTERRUPTED));
+    assert_eq!(reloaded.text, "Five litres [1].");
+}
