@@ -114,9 +114,7 @@ const fn state_word(state: MessageState) -> &'static str {
 fn ending(state: MessageState, problem: Option<String>) -> Option<String> {
     match state {
         MessageState::Complete => None,
-        MessageState::Partial => {
-            Some("This answer was not finished: the server stopped while it was writing. ".into())
-        }
+        MessageState::Partial => Some("This answer was not finished. ".into()),
         MessageState::Cancelled => Some("Stopped before the end. ".into()),
         MessageState::Failed => {
             Some(problem.unwrap_or_else(|| "This answer failed on the way.".into()) + " ")

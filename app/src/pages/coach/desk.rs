@@ -15,6 +15,12 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
+use std::time::Duration;
+
+/// How often a conversation whose last answer is not finished is read again: after a reload in the
+/// middle of an answer the server needs a moment to file what there is of it.
+const LOOKS: u8 = 5;
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(700);
 
 /// Where the exchange under way stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +86,8 @@ pub struct Desk {
     line: StoredValue<Option<CoachLine>>,
     /// Whether the server may know more of this conversation than the page does.
     stale: StoredValue<bool>,
+    /// Times the conversation may still be read again for its unfinished answer.
+    looks: StoredValue<u8>,
     navigate: Callback<(String, bool)>,
 }
 
@@ -111,6 +119,7 @@ impl Desk {
             awake: RwSignal::new(false),
             line: StoredValue::new(None),
             stale: StoredValue::new(false),
+            looks: StoredValue::new(LOOKS),
             navigate: Callback::new(move |(path, replace): (String, bool)| {
                 let options = NavigateOptions {
                     replace,
@@ -153,6 +162,7 @@ impl Desk {
         self.problem.set(None);
         self.selected.set(None);
         self.hinted.set(None);
+        self.looks.set_value(LOOKS);
         self.loaded.set(place);
     }
 
@@ -293,6 +303,25 @@ impl Desk {
             }
             Stage::Idle | Stage::Broken => {}
         }
+    }
+
+    /// Reads the conversation again in a moment, because its last answer is not finished.
+    pub fn look_again(self) {
+        let looks = self.looks.get_value();
+        if looks == 0 {
+            return;
+        }
+        self.looks.set_value(looks - 1);
+        let place = self.loaded.get_untracked();
+        set_timeout(
+            move || {
+                let is_still_here = self.loaded.try_get_untracked() == Some(place);
+                if is_still_here && self.stage.get_untracked() == Stage::Idle {
+                    self.stored.refetch();
+                }
+            },
+            LOOK_AGAIN_AFTER,
+        );
     }
 
     /// Reads the conversation again from the server.

@@ -1,7 +1,7 @@
 //! Stored messages as pairs: a question and the answer it got. Pure values.
 
 use crate::model::{
-    coach::{Author, Message},
+    coach::{Author, Message, MessageState},
     id::MessageId,
 };
 
@@ -19,6 +19,13 @@ impl Exchange {
             .as_ref()
             .or(self.answer.as_ref())
             .map(|message| message.id)
+    }
+
+    /// Whether the answer is still to come, as far as the server knew.
+    pub fn is_unfinished(&self) -> bool {
+        self.answer
+            .as_ref()
+            .is_none_or(|answer| answer.state == MessageState::Partial)
     }
 }
 
@@ -44,11 +51,10 @@ pub fn exchanges(messages: Vec<Message>) -> Vec<Exchange> {
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use super::*;
-    use crate::model::coach::MessageState;
 
-    pub fn message(number: u128, author: Author) -> Message {
+    fn message(number: u128, author: Author) -> Message {
         Message {
             id: MessageId::new(uuid::Uuid::from_u128(number)),
             author,

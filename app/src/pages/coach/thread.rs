@@ -53,6 +53,9 @@ pub fn Thread(desk: Desk, status: Status) -> impl IntoView {
 fn Messages(stored: Vec<Exchange>, desk: Desk, status: Status) -> impl IntoView {
     let shown: Shown = Arc::new(stored.iter().filter_map(Exchange::key).collect());
     let nothing_stored = stored.is_empty();
+    if stored.last().is_some_and(Exchange::is_unfinished) {
+        Effect::new(move |_| desk.look_again());
+    }
     if stored.len() > 1 {
         Effect::new(|_| show_latest());
     }

@@ -49,11 +49,16 @@ pub fn PageText(material: MaterialId, page: PageView) -> impl IntoView {
     });
     Either::Right(view! {
         <section class="page-text reading" data-testid="page-text" aria-label=["Page ", &number.to_string()].concat()>
-            {before.to_owned()}
+            {shown(before)}
             {mark}
-            {after.to_owned()}
+            {shown(after)}
         </section>
     })
+}
+
+/// Text that is there; an empty one would be rendered as a space.
+fn shown(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// Joins lines that only the width of a printed page had broken: one character for one.
