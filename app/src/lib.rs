@@ -10,11 +10,13 @@
 //! - [`api`]: server functions, the only way pages get at data. They call the traits of [`ports`],
 //!   which the server implements; nothing here knows how.
 //! - [`model`]: the values both sides speak. [`error`]: what a user may be told.
+//! - [`charts`]: days as charts; the server calls it and the browser gets the JSON.
 //! - [`browser`]: the only code that talks to the browser itself (events, uploads, sockets).
 #![recursion_limit = "256"]
 
 pub mod api;
 pub mod browser;
+pub mod charts;
 pub mod error;
 pub mod model;
 pub mod pages;

@@ -177,14 +177,26 @@ impl Recorder<'_> {
 
         let before = activity::day(tx, self.user, self.today).await?;
         self.count(tx, what, &before).await?;
-        self.sit(tx).await?;
+        let gained = self.sit(tx).await?;
         if before.activities == 0 {
             let key = format!("day:{}", self.today);
             self.award(tx, &key, rules::XP_FIRST_OF_DAY).await?;
         }
         let after = activity::day(tx, self.user, self.today).await?;
+        // A session that reached past midnight can make the day before count after all.
+        for (date, seconds) in gained.into_iter().filter(|(date, _)| *date < self.today) {
+            let day = activity::day(tx, self.user, date).await?;
+            let had = i64::from(day.study_seconds) - seconds;
+            let without = Day {
+                study_seconds: u32::try_from(had).unwrap_or_default(),
+                ..day
+            };
+            if day.counts_for_streak() && !without.counts_for_streak() {
+                self.reward_streak(tx, date).await?;
+            }
+        }
         if after.counts_for_streak() && !before.counts_for_streak() {
-            self.reward_streak(tx).await?;
+            self.reward_streak(tx, self.today).await?;
         }
         Ok(true)
     }
@@ -228,8 +240,9 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// Continues the study session under way, or begins one, and moves its days' study time along.
-    async fn sit(&self, tx: &mut activity::Write) -> Result<(), AnalyticsError> {
+    /// Continues the study session under way, or begins one, and moves its days' study time
+    /// along. Answers with the seconds each day gained.
+    async fn sit(&self, tx: &mut activity::Write) -> Result<Vec<(NaiveDate, i64)>, AnalyticsError> {
         let open = activity::latest_sitting(tx, self.user, self.zone).await?;
         let (id, before, after) = match open {
             Some((id, sitting)) if sitting.takes(self.now) => {
@@ -244,7 +257,8 @@ impl Recorder<'_> {
                 activity::insert_sitting(tx, self.user, id, self.today, &after).await?;
             }
         }
-        for (date, study_seconds) in sittings::gained(before.as_ref(), &after) {
+        let gained = sittings::gained(before.as_ref(), &after);
+        for &(date, study_seconds) in &gained {
             let added = activity::Added {
                 study_seconds,
                 ..activity::Added::default()
@@ -258,15 +272,19 @@ impl Recorder<'_> {
             };
             activity::add_to_day(tx, self.user, date, added).await?;
         }
-        Ok(())
+        Ok(gained)
     }
 
     /// Every seventh day of a streak is worth something.
-    async fn reward_streak(&self, tx: &mut activity::Write) -> Result<(), AnalyticsError> {
+    async fn reward_streak(
+        &self,
+        tx: &mut activity::Write,
+        date: NaiveDate,
+    ) -> Result<(), AnalyticsError> {
         let history = activity::history_in(tx, self.user).await?;
-        let days = streak::of(&figures::streak_days(&history, self.today), self.today).current;
+        let days = streak::of(&figures::streak_days(&history, date), date).current;
         if days > 0 && days.is_multiple_of(rules::STREAK_REWARD_EVERY) {
-            let key = format!("streak:{}", self.today);
+            let key = format!("streak:{}", date);
             self.award(tx, &key, rules::XP_STREAK).await?;
         }
         Ok(())

@@ -13,6 +13,12 @@ pub fn date(date: NaiveDate) -> String {
     [&date.day().to_string(), month, &date.year().to_string()].join(" ")
 }
 
+/// `22 Nov`.
+pub fn short_date(date: NaiveDate) -> String {
+    let month = MONTHS[date.month0() as usize % MONTHS.len()];
+    [&date.day().to_string(), " ", month].concat()
+}
+
 /// The day of a moment, in UTC so that server and browser write the same.
 pub fn day(moment: DateTime<Utc>) -> String {
     date(moment.date_naive())

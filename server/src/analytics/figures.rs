@@ -32,9 +32,9 @@ impl Day {
     }
 }
 
-/// Seconds as minutes, rounded up: half a minute of study is not none.
+/// Whole minutes, so that a day shown with five of them is one that counts for the streak.
 const fn whole_minutes(seconds: u32) -> u32 {
-    seconds.div_ceil(60)
+    seconds / 60
 }
 
 /// The days up to `today` that count for the streak. `history` is in ascending order, as
@@ -180,7 +180,7 @@ mod tests {
                 ("2026-03-03".to_owned(), 1, 25, 125, false),
                 ("2026-03-04".to_owned(), 0, 0, 125, true),
                 ("2026-03-05".to_owned(), 5, 10, 135, false),
-                ("2026-03-06".to_owned(), 1, 10, 145, false),
+                ("2026-03-06".to_owned(), 0, 10, 145, false),
             ]
         );
     }
@@ -190,7 +190,7 @@ mod tests {
         let overview = overview(&history(), date("2026-03-06"), 2);
         assert_eq!(
             (overview.xp, overview.active_days, overview.minutes),
-            (20, 2, 6)
+            (20, 2, 5)
         );
         assert_eq!(overview.standing.xp_total, 145);
         assert_eq!(overview.standing.level, 2);
