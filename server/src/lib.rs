@@ -1,6 +1,8 @@
 //! Studyin's server. `main.rs` reads the configuration, builds an [`Application`] and runs it.
 //!
 //! This file owns the wiring, and the order of starting and stopping; it knows no request.
+// A rendered page is one type as deep as its elements nest.
+#![recursion_limit = "512"]
 
 pub mod accounts;
 pub mod analytics;
@@ -205,7 +207,9 @@ impl Application {
             );
         }
         // The only writer so far: what a crash left half-written is marked as such.
-        state.coach.settle_interrupted().await;
+        if let Err(error) = state.coach.settle_interrupted().await {
+            tracing::error!(%error, "answers cut off by a crash could not be marked");
+        }
 
         let stopping = state.stopping.clone();
         let workers = TaskTracker::new();

@@ -206,13 +206,13 @@ impl Client {
 
     /// Asks as a program does.
     pub async fn get_json(&self, path: &str) -> Response {
-        self.send(Method::GET, path, self.from_here("application/json"), "")
+        self.send(Method::GET, path, self.own_headers("application/json"), "")
             .await
     }
 
     /// Sends a form of this site's pages.
     pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Response {
-        let mut headers = self.from_here("text/html");
+        let mut headers = self.own_headers("text/html");
         headers.insert(header::CONTENT_TYPE, FORM);
         self.send(Method::POST, path, headers, encoded(fields))
             .await
@@ -220,7 +220,7 @@ impl Client {
 
     /// Calls a server function, as the pages do once they run in the browser.
     pub async fn call(&self, function: &str, fields: &[(&str, &str)]) -> (StatusCode, Value) {
-        let mut headers = self.from_here("application/json");
+        let mut headers = self.own_headers("application/json");
         headers.insert(header::CONTENT_TYPE, FORM);
         let path = format!("/api/fn/{function}");
         let response = self
@@ -243,7 +243,7 @@ impl Client {
         .into_bytes();
         body.extend_from_slice(bytes);
         body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-        let mut headers = self.from_here("application/json");
+        let mut headers = self.own_headers("application/json");
         headers.insert(
             header::CONTENT_TYPE,
             HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}")).unwrap(),
@@ -276,7 +276,7 @@ impl Client {
         !self.profile().await.is_null()
     }
 
-    fn from_here(&self, accept: &'static str) -> HeaderMap {
+    fn own_headers(&self, accept: &'static str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
         headers.insert(header::ORIGIN, HeaderValue::try_from(&self.url).unwrap());
