@@ -19,6 +19,8 @@ const CHUNK_MIN_TOKENS: usize = 30;
 const CHARS_PER_TOKEN_MAX: usize = 16;
 /// A sentence longer than this is cut into words at once, in characters.
 const SENTENCE_MAX_CHARS: usize = 4_000;
+/// Digits of a list's number; a longer one is a year at a line's start.
+const LIST_NUMBER_MAX_DIGITS: usize = 3;
 /// A word longer than this is cut, in characters.
 const WORD_MAX_CHARS: usize = 64;
 
@@ -32,8 +34,8 @@ pub struct Chunk {
     pub char_start: u32,
     /// On `page_last`, in characters, exclusive.
     pub char_end: u32,
-    /// The words of that stretch: line breaks inside a paragraph are spaces, a paragraph ends in
-    /// one line break.
+    /// The words of that stretch: line breaks inside a paragraph are spaces; a paragraph, a heading
+    /// or a point of a list ends in one line break.
     pub text: String,
 }
 
@@ -92,6 +94,7 @@ struct Unit {
     char_start: usize,
     char_end: usize,
     tokens: usize,
+    is_heading: bool,
 }
 
 fn units(page: &str, scale: &Scale<'_>) -> Vec<Unit> {
@@ -181,22 +184,48 @@ impl Position {
             char_start,
             char_end,
             tokens,
+            is_heading: is_heading(&page[start..]),
         }
     }
 }
 
-/// The page with single line breaks as spaces, byte for byte as long: a sentence may run over
-/// several lines, but not over a blank one.
+/// The page with line breaks inside a paragraph as spaces, byte for byte as long: a sentence may
+/// run over several lines, but not over a blank one, nor into the next point of a list.
 fn reflow(page: &str) -> String {
-    let bytes = page.as_bytes();
-    page.char_indices()
-        .map(|(index, c)| {
-            let lone = c == '\n'
-                && bytes.get(index + 1) != Some(&b'\n')
-                && (index == 0 || bytes[index - 1] != b'\n');
-            if lone { ' ' } else { c }
-        })
-        .collect()
+    let mut flowing = String::with_capacity(page.len());
+    let mut lines = page.split('\n').peekable();
+    while let Some(line) = lines.next() {
+        flowing.push_str(line);
+        if let Some(next) = lines.peek() {
+            let breaks = ends_here(line) || begins_anew(next);
+            flowing.push(if breaks { '\n' } else { ' ' });
+        }
+    }
+    flowing
+}
+
+/// Whether a line is blank or a heading.
+fn ends_here(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || is_heading(line)
+}
+
+/// Whether a line is blank or opens a heading or a point of a list.
+fn begins_anew(line: &str) -> bool {
+    let line = line.trim_start();
+    let marker = line.split(' ').next().unwrap_or_default();
+    let number = marker.trim_end_matches(['.', ')']);
+    let numbered = number.len() < marker.len()
+        && (1..=LIST_NUMBER_MAX_DIGITS).contains(&number.len())
+        && number.chars().all(|c| c.is_ascii_digit());
+    line.is_empty()
+        || numbered
+        || matches!(marker, "-" | "*" | "+" | "•" | "–" | "—")
+        || is_heading(line)
+}
+
+fn is_heading(line: &str) -> bool {
+    line.starts_with('#')
 }
 
 /// A chunk before its text is cut out; pages count from 0.
@@ -226,6 +255,11 @@ fn windows(page: usize, units: &[Unit]) -> Vec<Draft> {
         while end < units.len() && tokens + units[end].tokens <= WINDOW_TOKENS {
             tokens += units[end].tokens;
             end += 1;
+        }
+        // A heading goes with what follows it.
+        while end < units.len() && end > fresh + 1 && units[end - 1].is_heading {
+            end -= 1;
+            tokens -= units[end].tokens;
         }
         drafts.push(Draft {
             page_first: page,
@@ -334,7 +368,7 @@ impl Draft {
 
 /// Appends a stretch of a page as paragraphs of single-spaced words.
 fn push_flowing(text: &mut String, stretch: &str) {
-    for paragraph in stretch.split("\n\n") {
+    for paragraph in reflow(stretch).split('\n') {
         let mut words = paragraph.split_whitespace();
         let Some(first) = words.next() else { continue };
         if !text.is_empty() {
@@ -402,6 +436,27 @@ mod tests {
         assert_eq!((chunks[0].page_first, chunks[0].page_last), (1, 3));
         assert!(chunks[0].text.starts_with("Chapter one\nBlood flows"));
         assert_eq!(chunks[0].char_start, 0);
+    }
+
+    #[test]
+    fn headings_and_points_of_a_list_stand_on_their_own_lines() {
+        let page = "# Heart\nIt pumps\nblood.\n- left side\n- right\n  side\n\nEnd";
+        let chunks = chunk(&[page.to_owned()], &words);
+        assert_eq!(
+            chunks[0].text,
+            "# Heart\nIt pumps blood.\n- left side\n- right side\nEnd"
+        );
+    }
+
+    #[test]
+    fn a_heading_goes_with_what_follows_it() {
+        let page = format!(
+            "{}\n\n# Veins\n\n{}",
+            "Blood is red. ".repeat(70),
+            "Veins are blue. ".repeat(30)
+        );
+        let chunks = chunk(&[page.trim().to_owned()], &words);
+        assert!(chunks.iter().all(|chunk| !chunk.text.ends_with("# Veins")));
     }
 
     #[test]
