@@ -1,0 +1,188 @@
+//! `/analytics`: figures first, then the two charts, each with its table. Everything but the
+//! drawn charts is rendered by the server and works without a script; the period is in the address.
+//!
+//! Everything is created in `view` and nothing in `data`, so that the code which reads the figures
+//! travels with the page and not with the first download.
+
+mod chart;
+mod figures;
+mod table;
+
+use crate::{
+    api::analytics::analytics,
+    browser::events,
+    model::analytics::AnalyticsPage,
+    widgets::{
+        icon::{Glyph, Icon},
+        notice::{EmptyState, Problem},
+    },
+};
+use chart::ChartFigure;
+use figures::{PeriodFigures, StandingFigures};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{LazyRoute, hooks::use_location, lazy_route};
+use table::{CalendarTable, XpTable};
+
+/// The periods the switch offers, in days.
+const PERIODS: [u32; 4] = [7, 30, 90, 365];
+/// The period of an address that names none.
+const PERIOD_USUAL: u32 = 30;
+
+/// The analytics page.
+pub struct AnalyticsRoute;
+
+#[lazy_route]
+impl LazyRoute for AnalyticsRoute {
+    fn data() -> Self {
+        Self
+    }
+
+    fn view(_this: Self) -> AnyView {
+        let period = period();
+        let page = Resource::new(move || period.get(), analytics);
+        view! {
+            <Title text="Analytics" />
+            <div class="analytics">
+                <div class="analytics-head">
+                    <h1>"Analytics"</h1>
+                    <PeriodSwitch period />
+                </div>
+                <Transition fallback=|| view! { <div class="skeleton"></div> }>
+                    {move || Suspend::new(async move {
+                        match page.await {
+                            Ok(page) => view! { <Report page /> }.into_any(),
+                            Err(error) => view! { <Problem error /> }.into_any(),
+                        }
+                    })}
+                </Transition>
+            </div>
+        }
+        .into_any()
+    }
+}
+
+/// The days the address asks for. On the way to another page it stays what it was.
+fn period() -> Memo<u32> {
+    let location = use_location();
+    Memo::new(move |before: Option<&u32>| {
+        if location
+            .pathname
+            .with(|path| path.trim_end_matches('/') != "/analytics")
+        {
+            return before.copied().unwrap_or(PERIOD_USUAL);
+        }
+        location.query.with(|query| {
+            query
+                .get_str("days")
+                .and_then(|days| days.parse().ok())
+                .unwrap_or(PERIOD_USUAL)
+        })
+    })
+}
+
+#[component]
+fn PeriodSwitch(period: Memo<u32>) -> impl IntoView {
+    view! {
+        <nav class="period-switch" aria-label="Period">
+            {PERIODS.map(|days| {
+                let current = move || (period.get() == days).then_some("true");
+                let name = if days == 365 { "Year".to_owned() } else { days.to_string() + " days" };
+                view! { <a href="/analytics?days=".to_owned() + &days.to_string() aria-current=current>{name}</a> }
+            }).collect_view()}
+        </nav>
+    }
+}
+
+/// The figures of one period, kept fresh while the page is open.
+#[component]
+fn Report(page: AnalyticsPage) -> impl IntoView {
+    let page = RwSignal::new(page);
+    follow(page);
+    let has_activity = Memo::new(move |_| page.with(|page| page.overview.has_activity));
+    move || {
+        if has_activity.get() {
+            view! {
+                <StandingFigures page />
+                <PeriodFigures page />
+                <ChartFigure
+                    title="Study days"
+                    page
+                    testid="calendar-chart"
+                    option=|page: &AnalyticsPage| page.calendar_chart.clone()
+                    summary=said_of_calendar
+                    heat=true
+                >
+                    <CalendarTable page />
+                </ChartFigure>
+                <ChartFigure
+                    title="XP"
+                    page
+                    testid="xp-chart"
+                    option=|page: &AnalyticsPage| page.xp_chart.clone()
+                    summary=said_of_xp
+                    heat=false
+                >
+                    <XpTable page />
+                </ChartFigure>
+            }
+            .into_any()
+        } else {
+            view! {
+                <EmptyState
+                    title="Your days will add up here"
+                    sentence="Add a document and read it, or ask the coach about it: study time, XP and your streak start with the first thing you do."
+                >
+                    <a class="button" href="/library">
+                        <Icon glyph=Glyph::Library />
+                        "Go to the library"
+                    </a>
+                </EmptyState>
+            }
+            .into_any()
+        }
+    }
+}
+
+/// What the calendar shows, for those who cannot see it.
+fn said_of_calendar(page: &AnalyticsPage) -> String {
+    [
+        "Calendar of study time: ",
+        &page.overview.active_days.to_string(),
+        " of ",
+        &page.overview.days.to_string(),
+        " days with activity. The table below holds the same figures.",
+    ]
+    .concat()
+}
+
+/// What the XP chart shows, for those who cannot see it.
+fn said_of_xp(page: &AnalyticsPage) -> String {
+    [
+        "XP of each day and in total: ",
+        &page.overview.xp.to_string(),
+        " XP gained in ",
+        &page.overview.days.to_string(),
+        " days. The table below holds the same figures.",
+    ]
+    .concat()
+}
+
+/// Reads the figures again whenever the account's activity moves.
+fn follow(page: RwSignal<AnalyticsPage>) {
+    let follower = StoredValue::new_local(None);
+    Effect::new(move |_| {
+        let opened = events::follow(&["activity", "resync"], move |_, _| {
+            leptos::task::spawn_local(async move {
+                let Some(days) = page.try_with_untracked(|page| page.overview.days) else {
+                    return;
+                };
+                // What cannot be read now is read at the next activity.
+                if let Ok(fresh) = analytics(days).await {
+                    page.try_set(fresh);
+                }
+            });
+        });
+        follower.set_value(opened);
+    });
+}

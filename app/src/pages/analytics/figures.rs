@@ -1,0 +1,136 @@
+//! The numbers: where the student stands today, and what the period held.
+
+use crate::{
+    model::analytics::{AnalyticsPage, Overview, Standing},
+    widgets::{label, pixel::Flame},
+};
+use leptos::prelude::*;
+
+/// Streak, level and today's XP.
+#[component]
+pub fn StandingFigures(page: RwSignal<AnalyticsPage>) -> impl IntoView {
+    let standing = Memo::new(move |_| page.with(|page| page.overview.standing));
+    let of = move |figure: fn(Standing) -> u32| move || figure(standing.get()).to_string();
+    view! {
+        <section class="standing" aria-label="Where you stand">
+            <div class="streak">
+                {move || view! { <Flame lit={standing.get().current_streak_days > 0} /> }}
+                <p>
+                    <strong>{move || label::count(standing.get().current_streak_days.into(), "day") + " streak"}</strong>
+                    <span>{move || advice(standing.get())}</span>
+                </p>
+            </div>
+            <div class="level">
+                <p>
+                    <strong>"Level " {of(|standing| standing.level)}</strong>
+                    <span>{of(|standing| standing.xp_total)} " XP in all"</span>
+                </p>
+                <progress
+                    aria-label="Way to the next level"
+                    max=of(|standing| standing.next_level_at_xp.saturating_sub(standing.level_starts_at_xp).max(1))
+                    value=of(|standing| standing.xp_total.saturating_sub(standing.level_starts_at_xp))
+                ></progress>
+                <span class="hint">
+                    {of(|standing| standing.next_level_at_xp.saturating_sub(standing.xp_total))}
+                    " XP to level "
+                    {of(|standing| standing.level + 1)}
+                </span>
+            </div>
+            <p class="xp-today" data-testid="stat-xp">
+                <strong>{of(|standing| standing.xp_today)}</strong>
+                <span>"XP today"</span>
+            </p>
+        </section>
+    }
+}
+
+/// What to know about the streak today.
+fn advice(standing: Standing) -> String {
+    let longest = [
+        "Longest: ",
+        &label::count(standing.longest_streak_days.into(), "day"),
+        ".",
+    ]
+    .concat();
+    let today = if standing.streak_safe_today {
+        "Today counts. "
+    } else {
+        "Five minutes or three questions make today count. "
+    };
+    if standing.longest_streak_days > standing.current_streak_days {
+        today.to_owned() + &longest
+    } else {
+        today.trim_end().to_owned()
+    }
+}
+
+/// What the period held.
+#[component]
+pub fn PeriodFigures(page: RwSignal<AnalyticsPage>) -> impl IntoView {
+    let figure = move |name: &'static str, testid: &'static str, value: fn(&Overview) -> String| {
+        view! {
+            <div data-testid=testid>
+                <dt>{name}</dt>
+                <dd>{move || page.with(|page| value(&page.overview))}</dd>
+            </div>
+        }
+    };
+    view! {
+        <section class="period" aria-labelledby="period-title">
+            <h2 id="period-title">{move || page.with(|page| title(page.overview.days))}</h2>
+            <dl>
+                {figure("Study time", "stat-minutes", |of| time(of.minutes))}
+                {figure("Sessions", "stat-sessions", |of| of.study_sessions.to_string())}
+                {figure("Questions", "stat-questions", |of| of.questions.to_string())}
+                {figure("Pages read", "stat-pages", |of| of.pages_read.to_string())}
+                {figure("New documents", "stat-materials", |of| of.materials_added.to_string())}
+                {figure("Active days", "stat-days", |of| of.active_days.to_string())}
+            </dl>
+        </section>
+    }
+}
+
+fn title(days: u32) -> String {
+    match days {
+        1 => "Today".to_owned(),
+        365 => "The last year".to_owned(),
+        days => ["The last ", &days.to_string(), " days"].concat(),
+    }
+}
+
+/// `12 min`, `1 h 20 min`.
+fn time(minutes: u32) -> String {
+    let rest = (minutes % 60).to_string() + " min";
+    match minutes / 60 {
+        0 => rest,
+        hours => [&hours.to_string(), " h ", &rest].concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_told_in_hours_and_minutes() {
+        assert_eq!(time(0), "0 min");
+        assert_eq!(time(80), "1 h 20 min");
+    }
+
+    #[test]
+    fn a_day_that_counts_is_not_asked_for_more() {
+        let mut standing = Standing {
+            current_streak_days: 2,
+            longest_streak_days: 2,
+            ..Standing::default()
+        };
+        assert_eq!(
+            advice(standing),
+            "Five minutes or three questions make today count."
+        );
+        standing.streak_safe_today = true;
+        assert_eq!(advice(standing), "Today counts.");
+        standing.longest_streak_days = 9;
+        assert_eq!(advice(standing), "Today counts. Longest: 9 days.");
+    }
+}

@@ -1,0 +1,103 @@
+//! The charts' figures as tables: the newest day first, days on which nothing happened left out.
+
+use crate::{
+    model::analytics::{AnalyticsPage, DayActivity},
+    widgets::label,
+};
+use leptos::prelude::*;
+
+/// The rows worth showing.
+fn rows(page: &AnalyticsPage) -> Vec<DayActivity> {
+    page.days
+        .iter()
+        .rev()
+        .filter(|day| day.activities > 0 || day.minutes > 0 || day.xp > 0 || day.frozen)
+        .copied()
+        .collect()
+}
+
+/// Minutes and activities of each day.
+#[component]
+pub fn CalendarTable(page: RwSignal<AnalyticsPage>) -> impl IntoView {
+    let row = |day: DayActivity| {
+        let minutes = if day.frozen && day.minutes == 0 {
+            "Kept by a freeze".to_owned()
+        } else {
+            day.minutes.to_string()
+        };
+        [minutes, day.activities.to_string()]
+    };
+    view! { <DayTable page caption="Study time of each day" columns=["Minutes", "Activities"] row /> }
+}
+
+/// XP of each day and the sum.
+#[component]
+pub fn XpTable(page: RwSignal<AnalyticsPage>) -> impl IntoView {
+    let row = |day: DayActivity| [day.xp.to_string(), day.xp_total.to_string()];
+    view! { <DayTable page caption="XP of each day" columns=["XP that day", "XP in total"] row /> }
+}
+
+#[component]
+fn DayTable(
+    page: RwSignal<AnalyticsPage>,
+    caption: &'static str,
+    columns: [&'static str; 2],
+    row: fn(DayActivity) -> [String; 2],
+) -> impl IntoView {
+    view! {
+        <table>
+            <caption>{caption} ". Days without any activity are left out."</caption>
+            <thead>
+                <tr>
+                    <th scope="col">"Day"</th>
+                    {columns.map(|column| view! { <th scope="col">{column}</th> }).collect_view()}
+                </tr>
+            </thead>
+            <tbody>
+                {move || page.with(rows).into_iter().map(|day| view! {
+                    <tr>
+                        <th scope="row">{label::date(day.date)}</th>
+                        {row(day).map(|cell| view! { <td>{cell}</td> }).collect_view()}
+                    </tr>
+                }).collect_view()}
+            </tbody>
+        </table>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::NaiveDate;
+
+    #[test]
+    fn empty_days_are_left_out_and_frozen_ones_kept() {
+        let day = |day: u32, activities: u32, frozen: bool| DayActivity {
+            date: NaiveDate::from_ymd_opt(2026, 3, day).unwrap(),
+            activities,
+            minutes: 0,
+            xp: 0,
+            xp_total: 0,
+            frozen,
+        };
+        let page = AnalyticsPage {
+            overview: crate::model::analytics::Overview {
+                days: 3,
+                study_sessions: 0,
+                minutes: 0,
+                questions: 0,
+                materials_added: 0,
+                pages_read: 0,
+                active_days: 0,
+                xp: 0,
+                standing: Default::default(),
+                has_activity: true,
+            },
+            days: vec![day(2, 1, false), day(3, 0, false), day(4, 0, true)],
+            calendar_chart: String::new(),
+            xp_chart: String::new(),
+        };
+        let shown: Vec<_> = rows(&page).iter().map(|day| day.date.to_string()).collect();
+        assert_eq!(shown, ["2026-03-04", "2026-03-02"]);
+    }
+}
