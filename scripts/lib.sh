@@ -17,9 +17,8 @@ STAMPS="$ROOT/target/stamps"
 SERVER="$ROOT/target/release/server"
 
 # rustup's own folder first, for shells that were opened before it was installed.
-PATH="$TOOLS/bin:$ROOT/frontend/node_modules/.bin:$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+PATH="$ROOT/scripts/bin:$TOOLS/bin:$ROOT/frontend/node_modules/.bin:$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
 export PATH
-export CARGO_INCREMENTAL=0
 export CARGO_TERM_PROGRESS_WHEN="${CARGO_TERM_PROGRESS_WHEN:-auto}"
 
 say() { printf '==> %s\n' "$*"; }
