@@ -148,7 +148,7 @@ async fn a_refused_form_comes_back_with_the_reason_and_the_address_but_no_passwo
     app.sign_up("mara@example.org").await;
     let visitor = app.visitor();
     for (email, password, reason) in [
-        ("new@example.org", "short", "too short"),
+        ("new@example.org", "q7!", "too short"),
         ("new@example.org", "Password123", "first anybody would try"),
         (
             "no-address",
