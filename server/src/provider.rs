@@ -166,3 +166,6 @@ async fn load(model_dir: &Path) -> Result<BuiltinEmbedder, ModelProblem> {
         .await
         .unwrap_or(Err(ModelProblem::Stopped))
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,4 +162,4 @@ impl Model {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -1,1 +1,255 @@
+//! Searches over a real database, with an embedder whose vectors a reader can predict: one number
+//! for each topic word a text holds.
 
+use super::*;
+use crate::{
+    changes::Change,
+    provider::{EmbedError, Embedder},
+};
+use app::model::id::MaterialId;
+use async_trait::async_trait;
+use uuid::Uuid;
+
+const ANNA: UserId = UserId::new(Uuid::from_u128(1));
+const BEN: UserId = UserId::new(Uuid::from_u128(2));
+
+const TOPICS: [&str; 4] = ["heart", "lung", "bread", "chess"];
+
+struct Topics;
+
+impl Topics {
+    fn vector(text: &str) -> Vec<f32> {
+        // "cardiac" has no word in common with "heart", only the meaning.
+        let text = text.to_lowercase().replace("cardiac", "heart");
+        let counts = TOPICS.map(|topic| text.matches(topic).count() as f32);
+        let length = counts.iter().map(|x| x * x).sum::<f32>().sqrt().max(1.0);
+        counts.iter().map(|x| x / length).collect()
+    }
+}
+
+#[async_trait]
+impl Embedder for Topics {
+    fn id(&self) -> &str {
+        "topics"
+    }
+
+    fn dimension(&self) -> usize {
+        TOPICS.len()
+    }
+
+    async fn embed_documents(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
+        Ok(texts.iter().map(|text| Self::vector(text)).collect())
+    }
+
+    async fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+        if text.contains("fail") {
+            return Err(EmbedError::Stopped);
+        }
+        Ok(Self::vector(text))
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        text.split_whitespace().count()
+    }
+}
+
+struct Desk {
+    _dir: tempfile::TempDir,
+    db: Db,
+    slot: EmbedderSlot,
+    changes: Arc<Changes>,
+    retrieval: Retrieval,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(&dir.path().join("test.db")).await.unwrap();
+        let mut tx = db.write().await.unwrap();
+        for (user, title) in [(ANNA, "Anna's notes"), (BEN, "Ben's notes")] {
+            sqlx::query(
+                "INSERT INTO users (id, email, password_hash, role, time_zone, created_at)
+                 VALUES ($1, $2, '', 'student', 'UTC', '2026-01-01T00:00:00Z')",
+            )
+            .bind(user.uuid())
+            .bind(title)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+            // Each student's one material has the student's own id.
+            sqlx::query(
+                "INSERT INTO materials (id, user_id, title, file_name, media_type, size_bytes,
+                     sha256, state, uploaded_at)
+                 VALUES ($1, $1, $2, 'f', 'pdf', 1, x'00', 'ready', '2026-01-01T00:00:00Z')",
+            )
+            .bind(user.uuid())
+            .bind(title)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        }
+        tx.commit().await.unwrap();
+        let (slot, changes) = (EmbedderSlot::empty(), Arc::new(Changes::default()));
+        let retrieval = Retrieval::new(db.clone(), slot.clone(), Arc::clone(&changes));
+        Self {
+            _dir: dir,
+            db,
+            slot,
+            changes,
+            retrieval,
+        }
+    }
+
+    /// Adds a page of one passage, with its vector, and says so.
+    async fn add(&self, user: UserId, text: &str) {
+        let vector: Vec<u8> = Topics::vector(text)
+            .iter()
+            .flat_map(|x| x.to_le_bytes())
+            .collect();
+        let mut tx = self.db.write().await.unwrap();
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO chunks (material_id, user_id, ordinal, page_first, page_last, char_start,
+                 char_end, text)
+             SELECT $1, $1, count(*), count(*) + 1, count(*) + 1, 0, 100, $2 FROM chunks
+             RETURNING id",
+        )
+        .bind(user.uuid())
+        .bind(text)
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+        sqlx::query(
+            "INSERT INTO embeddings (chunk_id, embedder, vector) VALUES ($1, 'topics', $2)",
+        )
+        .bind(id)
+        .bind(vector)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        self.changes.publish(Change::MaterialSearchable {
+            user,
+            material: MaterialId::new(user.uuid()),
+        });
+    }
+
+    async fn search(&self, user: UserId, question: &str) -> Found {
+        self.retrieval.search(user, question, 3).await.unwrap()
+    }
+}
+
+fn texts(found: &Found) -> Vec<&str> {
+    found.passages.iter().map(|one| one.text.as_str()).collect()
+}
+
+#[tokio::test]
+async fn an_empty_library_covers_nothing() {
+    let desk = Desk::open().await;
+    let found = desk.search(ANNA, "What does the heart do?").await;
+    assert!(found.passages.is_empty() && !found.covered && !found.by_meaning);
+    desk.slot.fill(Arc::new(Topics));
+    let found = desk.search(ANNA, "What does the heart do?").await;
+    assert!(found.passages.is_empty() && !found.covered && !found.by_meaning);
+}
+
+#[tokio::test]
+async fn without_an_embedder_the_words_find_the_passage() {
+    let desk = Desk::open().await;
+    desk.add(ANNA, "Yeast makes bread rise overnight.").await;
+    desk.add(ANNA, "Every heart beat ejects a stroke volume.")
+        .await;
+    let found = desk
+        .search(ANNA, "What is the stroke volume of the hearts?")
+        .await;
+    assert_eq!(texts(&found), ["Every heart beat ejects a stroke volume."]);
+    assert!(found.covered);
+    assert!(!found.by_meaning);
+    assert!(!desk.search(ANNA, "Who won the world cup?").await.covered);
+    assert!(!desk.search(ANNA, "cardiac").await.covered);
+}
+
+#[tokio::test]
+async fn a_meaning_is_found_without_a_common_word_and_passages_are_numbered() {
+    let desk = Desk::open().await;
+    desk.slot.fill(Arc::new(Topics));
+    desk.add(ANNA, "Yeast makes bread rise overnight.").await;
+    desk.add(ANNA, "Every heart beat ejects a volume.").await;
+    let found = desk.search(ANNA, "cardiac physiology").await;
+    assert_eq!(texts(&found)[0], "Every heart beat ejects a volume.");
+    assert!(found.covered && found.by_meaning);
+    let numbers: Vec<u32> = found.passages.iter().map(|one| one.number).collect();
+    assert_eq!(numbers, [1, 2]);
+    assert!(
+        found
+            .passages
+            .iter()
+            .all(|one| (0.0..=1.0).contains(&one.score))
+    );
+    assert!(!desk.search(ANNA, "Sicilian opening in chess").await.covered);
+}
+
+#[tokio::test]
+async fn what_is_added_is_found_by_the_next_question() {
+    let desk = Desk::open().await;
+    desk.slot.fill(Arc::new(Topics));
+    desk.add(ANNA, "Yeast makes bread rise overnight.").await;
+    assert!(!desk.search(ANNA, "cardiac").await.covered);
+    desk.add(ANNA, "Every heart beat ejects a volume.").await;
+    let found = desk.search(ANNA, "cardiac").await;
+    assert!(found.covered);
+    assert_eq!(texts(&found)[0], "Every heart beat ejects a volume.");
+}
+
+#[tokio::test]
+async fn a_student_never_finds_what_another_has_uploaded() {
+    let desk = Desk::open().await;
+    desk.slot.fill(Arc::new(Topics));
+    desk.add(ANNA, "Every heart beat ejects a volume.").await;
+    desk.add(BEN, "Chess openings.").await;
+    for question in ["heart", "cardiac", "chess", "openings volume"] {
+        let found = desk.search(BEN, question).await;
+        assert_eq!(texts(&found), ["Chess openings."], "{question}");
+    }
+}
+
+#[tokio::test]
+async fn a_failing_embedder_leaves_the_search_by_words() {
+    let desk = Desk::open().await;
+    desk.slot.fill(Arc::new(Topics));
+    desk.add(ANNA, "Why a heart may fail.").await;
+    let found = desk.search(ANNA, "When does a heart fail?").await;
+    assert_eq!(texts(&found), ["Why a heart may fail."]);
+    assert!(!found.by_meaning);
+}
+
+#[tokio::test]
+async fn no_question_is_too_odd_or_too_long() {
+    let desk = Desk::open().await;
+    desk.slot.fill(Arc::new(Topics));
+    desk.add(ANNA, "Every heart beat ejects a volume.").await;
+    let long = "heart \"( AND* ".repeat(600);
+    for question in [
+        "?",
+        "\"",
+        "the of and",
+        "NEAR(",
+        "\u{0}",
+        "🫀",
+        long.as_str(),
+    ] {
+        desk.search(ANNA, question).await;
+    }
+}
+
+#[test]
+fn a_question_of_stop_words_keeps_them_all() {
+    let words = |question| {
+        keywords(question)
+            .into_iter()
+            .map(|one| one.word)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(words("To be or not to be"), ["to", "be", "or", "not"]);
+    assert_eq!(words("What is the Heart's heart?"), ["heart"]);
+    assert!(words("?!").is_empty() || words("?!") == ["?!"]);
+}

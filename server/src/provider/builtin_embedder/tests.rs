@@ -21,14 +21,18 @@ fn golden() -> Vec<GoldenVector> {
     serde_json::from_str::<Golden>(text).unwrap().vectors
 }
 
-/// The installed model. Its absence fails the test: `make test` installs it.
+/// Where the tests look for the model.
 #[allow(clippy::disallowed_methods)]
-pub fn installed() -> BuiltinEmbedder {
-    let dir = std::env::var("MODEL_DIR").map_or_else(
+pub fn model_dir() -> PathBuf {
+    std::env::var("MODEL_DIR").map_or_else(
         |_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data/models/all-MiniLM-L6-v2"),
         PathBuf::from,
-    );
-    ModelFiles::open(&dir)
+    )
+}
+
+/// The installed model. Its absence fails the test: `make test` installs it.
+pub fn installed() -> BuiltinEmbedder {
+    ModelFiles::open(&model_dir())
         .and_then(BuiltinEmbedder::load)
         .unwrap_or_else(|problem| panic!("{problem} Run `make model`, then test again."))
 }
