@@ -183,7 +183,7 @@ impl Config {
                 .text("SITE_ROOT")
                 .map_or_else(default_site_root, PathBuf::from),
             trust_proxy: from.choice("TRUST_PROXY", &[("no", false), ("yes", true)])?,
-            under_cargo_leptos: from.text("LEPTOS_OUTPUT_NAME").is_some(),
+            under_cargo_leptos: from.text("LEPTOS_SITE_ROOT").is_some(),
             extractor: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("server")),
         })
     }
