@@ -1,0 +1,86 @@
+// The last step of a build: gives the built scripts names that change whenever anything in them
+// does, and writes the compressed copies the server sends.
+// Usage: node scripts/finish-site.mjs SITE HASH_FILE
+//
+// cargo-leptos hashes each file first and rewrites the names inside it afterwards: the main script
+// and every chunk name the loader, and the loader names every chunk. A chunk could then keep its
+// name while the loader inside it got another, and a returning visitor's cache would pair files of
+// two builds. The names form a circle, so no file can be hashed by itself: one hash over all of
+// them goes into each name. Names keep their length, so they can be replaced inside WASM too.
+
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+
+const [site, hashFile] = process.argv.slice(2);
+const pkg = path.join(site, "pkg");
+
+/** 22 characters of base64url: 128 bits, as cargo-leptos writes them. */
+const HASHED = /\.([A-Za-z0-9_-]{22})\.(js|wasm|json)$/;
+/** Files whose compressed copies are worth having. */
+const COMPRESSIBLE = /\.(js|wasm|json|css|svg|txt|webmanifest|html|xml)$/;
+/** Below this many bytes a compressed copy saves nothing that matters. */
+const COMPRESS_FROM_BYTES = 256;
+
+const shortHash = (...parts) => {
+  const hash = createHash("md5");
+  for (const part of parts) hash.update(part);
+  return hash.digest("base64url");
+};
+
+for (const name of readdirSync(pkg)) {
+  if (/\.ts$/.test(name)) rmSync(path.join(pkg, name));
+}
+
+const names = readdirSync(pkg).filter((name) => HASHED.test(name)).sort();
+const contents = new Map(names.map((name) => [name, readFileSync(path.join(pkg, name))]));
+const whole = shortHash(...names.flatMap((name) => [name, contents.get(name)]));
+const renamed = new Map(names.map((name) => [name.match(HASHED)[1], shortHash(whole, name.match(HASHED)[1])]));
+
+/** Replaces every old hash by its new one; all have the same length, so nothing moves. */
+function rewrite(bytes) {
+  const text = bytes.toString("latin1");
+  return Buffer.from(
+    text.replace(/[A-Za-z0-9_-]{22,}/g, (run) => {
+      for (let at = 0; at + 22 <= run.length; at += 1) {
+        const next = renamed.get(run.slice(at, at + 22));
+        if (next) {
+          run = run.slice(0, at) + next + run.slice(at + 22);
+          at += 21;
+        }
+      }
+      return run;
+    }),
+    "latin1",
+  );
+}
+
+for (const [name, bytes] of contents) {
+  const [, hash] = name.match(HASHED);
+  writeFileSync(path.join(pkg, name), rewrite(bytes));
+  renameSync(path.join(pkg, name), path.join(pkg, name.replace(hash, renamed.get(hash))));
+}
+writeFileSync(hashFile, rewrite(readFileSync(hashFile)));
+
+let raw = 0;
+let brotli = 0;
+for (const entry of readdirSync(site, { recursive: true, withFileTypes: true })) {
+  if (!entry.isFile() || !COMPRESSIBLE.test(entry.name)) continue;
+  const file = path.join(entry.parentPath ?? entry.path, entry.name);
+  const bytes = readFileSync(file);
+  if (bytes.length < COMPRESS_FROM_BYTES) continue;
+  const br = brotliCompressSync(bytes, {
+    params: {
+      [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+      [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
+      [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+    },
+  });
+  writeFileSync(`${file}.br`, br);
+  writeFileSync(`${file}.gz`, gzipSync(bytes, { level: 9 }));
+  raw += bytes.length;
+  brotli += br.length;
+}
+console.log(`    page files: ${names.length}, ${raw} bytes, ${brotli} as Brotli`);
