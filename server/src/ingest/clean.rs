@@ -307,12 +307,12 @@ mod tests {
             .map(|n| {
                 let word = ["heart", "lung", "liver", "kidney", "brain"][n % 5];
                 format!(
-                    "Lecture 4\nThe {word}\nbody {word} text\nmore\nand more {word}\nPage {n} of 10"
+                    "Lecture 4\nThe {word}\nsame words\n{word} text\nand more {word}\nPage {n} of 10"
                 )
             })
             .collect();
         let cleaned = clean(pages);
-        assert_eq!(cleaned[0], "The lung\nbody lung text\nmore\nand more lung");
+        assert_eq!(cleaned[0], "The lung\nsame words\nlung text\nand more lung");
         assert!(
             cleaned
                 .iter()

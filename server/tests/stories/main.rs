@@ -2,8 +2,11 @@
 //! speaks HTTP with it. One binary, because linking one takes longer than running it.
 
 mod accounts;
+mod analytics;
 mod coach_socket;
 mod first_quotes;
+mod ingest;
+mod lifecycle;
 mod openai_provider;
 mod scripted_openai;
 mod security;

@@ -149,7 +149,7 @@ pub struct Client {
 }
 
 impl Client {
-    fn new(url: String) -> Self {
+    pub fn new(url: String) -> Self {
         Self {
             http: reqwest::Client::builder()
                 .no_proxy()
