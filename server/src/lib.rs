@@ -31,7 +31,7 @@ use ingest::{Ingest, files::Files};
 use leptos::config::{Env, LeptosOptions};
 use provider::EmbedderSlot;
 use retrieval::Retrieval;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use std::{
     fs::{File, TryLockError},
     io,
@@ -181,6 +181,10 @@ impl Application {
         match &self.state.config.public_url {
             Some(url) if url.https => format!("https://{}", url.authority),
             Some(url) => format!("http://{}", url.authority),
+            // "Every address of this machine" is none a browser could open.
+            None if self.addr.ip().is_unspecified() => {
+                format!("http://127.0.0.1:{}", self.addr.port())
+            }
             None => format!("http://{}", self.addr),
         }
     }
@@ -196,16 +200,9 @@ impl Application {
         let Self {
             listener,
             state,
-            setup_token,
             _lock,
             ..
         } = self;
-        if let Some(token) = &setup_token {
-            tracing::warn!(
-                "no account yet: sign up with the set-up token {} to become the owner",
-                token.expose_secret()
-            );
-        }
         // The only writer so far: what a crash left half-written is marked as such.
         if let Err(error) = state.coach.settle_interrupted().await {
             tracing::error!(%error, "answers cut off by a crash could not be marked");
@@ -262,9 +259,11 @@ fn claim(data_dir: &Path) -> Result<File, StartError> {
     }
 }
 
-/// Beyond this machine anybody could reach an empty server first; only who reads its log may own it.
+/// Beyond this machine anybody could reach an empty server first, also through a proxy on it; only
+/// who reads its log may own it.
 async fn setup_token(config: &Config, db: &Db) -> Result<Option<SecretString>, StartError> {
-    if config.addr.ip().is_loopback() || store::accounts::any_user(db).await? {
+    let is_private = config.addr.ip().is_loopback() && config.public_url.is_none();
+    if is_private || store::accounts::any_user(db).await? {
         return Ok(None);
     }
     Ok(Some(accounts::made_up_secret()?))

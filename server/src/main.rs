@@ -112,6 +112,13 @@ async fn serve(config: Config) -> Outcome {
         asked.cancel();
     });
     println!("Studyin is ready at {}", application.url());
+    // Said whatever the log level: without it nobody could make the first account.
+    if let Some(token) = application.setup_token() {
+        println!(
+            "No account yet: sign up with the set-up token {} to become the owner.",
+            token.expose_secret()
+        );
+    }
     application.run(stop).await;
     Ok(())
 }

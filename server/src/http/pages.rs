@@ -1,13 +1,6 @@
 //! The pages: Leptos renders them, this file decides who may see which and what they are given.
 
-use super::{
-    forms,
-    headers::page_policy,
-    origin,
-    problem::{Problem, wants_html},
-    session::Visitor,
-    state::AppState,
-};
+use super::{forms, headers::page_policy, origin, session::Visitor, state::AppState};
 use app::ports::{CurrentUser, FormState, PlainPage};
 use axum::{
     Router,
@@ -60,9 +53,6 @@ async fn page(State(state): State<AppState>, visitor: Visitor, request: Request)
         return render(&state, &visitor, form, request).await;
     }
     if visitor.0.is_none() && !OPEN.contains(&path.as_str()) {
-        if !wants_html(request.headers()) {
-            return Problem::signed_out().into_response();
-        }
         let wanted = request.uri().path_and_query();
         return forms::to_sign_in(wanted.map_or("/", |wanted| wanted.as_str()));
     }

@@ -1,9 +1,8 @@
 //! Signing up, in and out; what ends a session; who may have an account.
 
-use super::support::{PASSWORD, config_for, location, spawn_app, spawn_app_in, spawn_app_with};
+use super::support::{PASSWORD, location, spawn_app, spawn_app_in, spawn_app_with};
 use chrono::TimeDelta;
 use reqwest::{StatusCode, header};
-use server::{Application, StartError, clock::Clock};
 use std::process::Command;
 
 #[tokio::test]
@@ -52,9 +51,17 @@ async fn the_session_cookie_is_kept_from_scripts_and_other_sites() {
     }
 
     let app = spawn_app_with(&[("PUBLIC_URL", "https://study.example.org")], |_| {}).await;
+    let token = app.setup_token.clone().unwrap();
     let answer = app
         .visitor()
-        .try_sign_up("mara@example.org", PASSWORD)
+        .post_form(
+            "/signup",
+            &[
+                ("email", "mara@example.org"),
+                ("password", PASSWORD),
+                ("setup_token", &token),
+            ],
+        )
         .await;
     let cookie = answer.headers()[header::SET_COOKIE].to_str().unwrap();
     assert!(cookie.starts_with("__Host-studyin_session="), "{cookie}");
@@ -352,66 +359,4 @@ async fn sessions_outlive_a_restart_and_end_with_a_reset_password() {
     assert!(!mara.is_signed_in().await);
     let answer = mara.try_sign_in("mara@example.org", password).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-}
-
-#[tokio::test]
-async fn a_backup_of_a_running_server_unpacks_into_a_working_one() {
-    let app = spawn_app().await;
-    app.sign_up("mara@example.org").await;
-    let target = tempfile::tempdir().unwrap();
-    let archive = target.path().join("backup.tar");
-    let tool = || {
-        Command::new(env!("CARGO_BIN_EXE_server"))
-            .arg("backup")
-            .arg(&archive)
-            .env("DATA_DIR", &app.data_dir)
-            .current_dir(&app.data_dir)
-            .output()
-            .unwrap()
-    };
-    let made = tool();
-    assert!(
-        made.status.success(),
-        "{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    let again = tool();
-    assert!(
-        !again.status.success(),
-        "an existing file is not written over"
-    );
-    assert!(String::from_utf8_lossy(&again.stderr).contains("there already"));
-    let left: Vec<_> = std::fs::read_dir(target.path()).unwrap().collect();
-    assert_eq!(left.len(), 1, "nothing half-written is left");
-
-    let restored = tempfile::tempdir().unwrap();
-    tar::Archive::new(std::fs::File::open(&archive).unwrap())
-        .unpack(restored.path())
-        .unwrap();
-    let copy = spawn_app_in(restored, &[], |_| {}).await;
-    let mara = copy.visitor();
-    let answer = mara.try_sign_in("mara@example.org", PASSWORD).await;
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-}
-
-#[tokio::test]
-async fn two_servers_never_share_a_data_folder() {
-    let app = spawn_app().await;
-    let config = config_for(&app.data_dir, &[], |_| {});
-    let second = Application::build(config, Clock::system()).await;
-    assert!(matches!(second, Err(StartError::DataDirInUse(_))));
-}
-
-#[tokio::test]
-async fn a_wrong_setting_stops_the_start_and_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_server"))
-        .env("PORT", "eighty")
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("PORT is \"eighty\""), "{said}");
-    assert!(said.contains("Example: PORT=3000"), "{said}");
 }
