@@ -72,6 +72,8 @@ function theme(colours, font) {
     // No corner of a bar is rounded: a bar of one XP would not look like one.
     bar: { barMaxWidth: 24 },
     calendar: {
+      // The option says how wide and high the whole calendar is.
+      cellSize: "auto",
       // Weeks begin on Monday, as the streak's do.
       dayLabel: { ...text, firstDay: 1, nameMap: ["", "Mon", "", "Wed", "", "Fri", ""] },
       monthLabel: text,

@@ -9,6 +9,7 @@ use charming::{
     element::{AxisPointer, AxisPointerType, AxisType, CoordinateSystem, Orient, Tooltip, Trigger},
     series::{Bar, Heatmap, Line},
 };
+use chrono::{Datelike, NaiveDate};
 
 /// The least minutes of each step of the heatmap; the page has one colour for each.
 pub const HEAT_STEPS: [u32; 5] = [0, 1, 15, 30, 60];
@@ -30,6 +31,7 @@ pub fn calendar(days: &[DayActivity]) -> String {
     } else {
         CELL
     };
+    let weeks = weeks(first.date, last.date);
     let data: Vec<Vec<DataPoint>> = days
         .iter()
         .map(|day| {
@@ -66,7 +68,9 @@ pub fn calendar(days: &[DayActivity]) -> String {
                 .left(40)
                 .top(28)
                 .orient(Orient::Horizontal)
-                .cell_size((cell, cell))
+                // charming writes a cell size that ECharts cannot read; the theme divides this.
+                .width(f64::from(weeks) * cell)
+                .height(7.0 * cell)
                 .range((first.date.to_string(), last.date.to_string())),
         )
         .series(
@@ -109,6 +113,12 @@ pub fn xp(days: &[DayActivity]) -> String {
                 .data(total),
         );
     text_of(&chart)
+}
+
+/// Weeks, Monday to Sunday, that a period touches.
+fn weeks(first: NaiveDate, last: NaiveDate) -> u32 {
+    let days = u32::try_from((last - first).num_days()).unwrap_or_default();
+    (first.weekday().num_days_from_monday() + days) / 7 + 1
 }
 
 /// A day in words.
@@ -158,7 +168,7 @@ mod tests {
             chart["calendar"]["range"],
             json!(["2026-03-02", "2026-03-04"])
         );
-        assert_eq!(chart["calendar"]["cellSize"], json!([22.0, 22.0]));
+        assert_eq!(chart["calendar"]["width"], json!(22.0));
         assert_eq!(
             chart["series"][0]["data"],
             json!([
@@ -167,6 +177,18 @@ mod tests {
                 ["2026-03-04", 20, "4 Mar 2026\n20 minutes, 15 XP", 0],
             ])
         );
+    }
+
+    #[test]
+    fn a_period_takes_the_weeks_it_touches() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        for (first, last, expected) in [
+            ("2026-03-02", "2026-03-08", 1),
+            ("2026-03-08", "2026-03-09", 2),
+            ("2025-11-23", "2026-11-22", 53),
+        ] {
+            assert_eq!(weeks(day(first), day(last)), expected, "{first} to {last}");
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! written in one transaction, so that the days always equal what the events add up to.
 
 pub mod figures;
+#[cfg(test)]
+mod recording_tests;
 pub mod rules;
 pub mod sittings;
 pub mod streak;

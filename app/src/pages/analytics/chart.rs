@@ -64,11 +64,12 @@ pub fn ChartFigure(
 fn HeatLegend() -> impl IntoView {
     view! {
         <p class="heat-legend" aria-hidden="true">
-            "0"
-            <i class="step-0"></i><i class="step-1"></i><i class="step-2"></i><i class="step-3"></i><i class="step-4"></i>
-            "60 minutes or more"
-            <i class="frozen"></i>
-            "kept by a freeze"
+            <span>
+                "0"
+                <i class="step-0"></i><i class="step-1"></i><i class="step-2"></i><i class="step-3"></i><i class="step-4"></i>
+                "60 minutes or more"
+            </span>
+            <span><i class="frozen"></i>"kept by a freeze"</span>
         </p>
     }
 }

@@ -10,13 +10,13 @@ use leptos::prelude::*;
 #[component]
 pub fn StandingFigures(page: RwSignal<AnalyticsPage>) -> impl IntoView {
     let standing = Memo::new(move |_| page.with(|page| page.overview.standing));
-    let of = move |figure: fn(Standing) -> u32| move || figure(standing.get()).to_string();
+    let of = move |figure: fn(Standing) -> u32| move || grouped(figure(standing.get()));
     view! {
         <section class="standing" aria-label="Where you stand">
             <div class="streak">
                 {move || view! { <Flame lit={standing.get().current_streak_days > 0} /> }}
                 <p>
-                    <strong>{move || label::count(standing.get().current_streak_days.into(), "day") + " streak"}</strong>
+                    <strong>{move || streak(standing.get().current_streak_days)}</strong>
                     <span>{move || advice(standing.get())}</span>
                 </p>
             </div>
@@ -27,8 +27,8 @@ pub fn StandingFigures(page: RwSignal<AnalyticsPage>) -> impl IntoView {
                 </p>
                 <progress
                     aria-label="Way to the next level"
-                    max=of(|standing| standing.next_level_at_xp.saturating_sub(standing.level_starts_at_xp).max(1))
-                    value=of(|standing| standing.xp_total.saturating_sub(standing.level_starts_at_xp))
+                    max=move || width(standing.get()).to_string()
+                    value=move || gained(standing.get()).to_string()
                 ></progress>
                 <span class="hint">
                     {of(|standing| standing.next_level_at_xp.saturating_sub(standing.xp_total))}
@@ -41,6 +41,28 @@ pub fn StandingFigures(page: RwSignal<AnalyticsPage>) -> impl IntoView {
                 <span>"XP today"</span>
             </p>
         </section>
+    }
+}
+
+/// XP from this level to the next.
+fn width(standing: Standing) -> u32 {
+    standing
+        .next_level_at_xp
+        .saturating_sub(standing.level_starts_at_xp)
+        .max(1)
+}
+
+/// XP gained within this level.
+fn gained(standing: Standing) -> u32 {
+    standing
+        .xp_total
+        .saturating_sub(standing.level_starts_at_xp)
+}
+
+fn streak(days: u32) -> String {
+    match days {
+        0 => "No streak yet".to_owned(),
+        days => days.to_string() + "-day streak",
     }
 }
 
@@ -80,11 +102,11 @@ pub fn PeriodFigures(page: RwSignal<AnalyticsPage>) -> impl IntoView {
             <h2 id="period-title">{move || page.with(|page| title(page.overview.days))}</h2>
             <dl>
                 {figure("Study time", "stat-minutes", |of| time(of.minutes))}
-                {figure("Sessions", "stat-sessions", |of| of.study_sessions.to_string())}
-                {figure("Questions", "stat-questions", |of| of.questions.to_string())}
-                {figure("Pages read", "stat-pages", |of| of.pages_read.to_string())}
-                {figure("New documents", "stat-materials", |of| of.materials_added.to_string())}
-                {figure("Active days", "stat-days", |of| of.active_days.to_string())}
+                {figure("Sessions", "stat-sessions", |of| grouped(of.study_sessions))}
+                {figure("Questions", "stat-questions", |of| grouped(of.questions))}
+                {figure("Pages read", "stat-pages", |of| grouped(of.pages_read))}
+                {figure("New documents", "stat-materials", |of| grouped(of.materials_added))}
+                {figure("Active days", "stat-days", |of| grouped(of.active_days))}
             </dl>
         </section>
     }
@@ -98,12 +120,30 @@ fn title(days: u32) -> String {
     }
 }
 
+/// `17,115`.
+fn grouped(number: u32) -> String {
+    let rest = number % 1_000;
+    match number / 1_000 {
+        0 => rest.to_string(),
+        thousands => {
+            // Four digits, the first of which is a 1 that keeps the zeros after it.
+            let digits = (1_000 + rest).to_string();
+            [
+                &grouped(thousands),
+                ",",
+                digits.get(1..).unwrap_or_default(),
+            ]
+            .concat()
+        }
+    }
+}
+
 /// `12 min`, `1 h 20 min`.
 fn time(minutes: u32) -> String {
     let rest = (minutes % 60).to_string() + " min";
     match minutes / 60 {
         0 => rest,
-        hours => [&hours.to_string(), " h ", &rest].concat(),
+        hours => [&grouped(hours), " h ", &rest].concat(),
     }
 }
 
@@ -115,6 +155,18 @@ mod tests {
     fn time_is_told_in_hours_and_minutes() {
         assert_eq!(time(0), "0 min");
         assert_eq!(time(80), "1 h 20 min");
+    }
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_017_115, "1,017,115"),
+        ] {
+            assert_eq!(grouped(number), expected);
+        }
     }
 
     #[test]
