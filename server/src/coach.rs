@@ -142,7 +142,7 @@ impl Coach {
         };
         if let Err(error) = self.analytics.record(user, activity).await {
             // An answer is worth more than its five points.
-            tracing::warn!(error = %error, "coach.record_activity failed");
+            tracing::warn!(%error, "coach.record_activity failed");
         }
 
         let text = prompt::search_text(&question.text, &history);
@@ -443,7 +443,8 @@ impl Coach {
         })
     }
 
-    /// Ends the answers a stopped server left half-written. Called once, before the first question.
+    /// Ends the answers a stopped server left half-written, and says how many there were. Called
+    /// once, before the first question.
     pub async fn settle_interrupted(&self) -> Result<u64, CoachError> {
         Ok(conversations::fail_partials(&self.db, INTERRUPTED).await?)
     }

@@ -171,7 +171,7 @@ async fn an_answer_is_streamed_checked_stored_and_shown_again() {
         "It is about five litres at rest [1] and more [9]."
     );
     let source = message.citations[0].source.as_ref().unwrap();
-    assert_eq!(source.quote, "It is about five litres at rest.");
+    assert_eq!(source.quote, "It is about five litres at rest");
     assert!(!message.citations[1].verified);
     assert!(message.html.contains("class=\"citation\" href=\"/library/"));
     assert!(message.html.contains("class=\"citation unverified\""));

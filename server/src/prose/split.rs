@@ -10,6 +10,8 @@ const SENTENCE_MAX_CHARS: usize = 420;
 const SHORT_LINE: f32 = 0.7;
 /// Below this usual line length a text is made of short lines anyway, and their length says nothing.
 const USUAL_LINE_MIN_CHARS: usize = 30;
+/// A longer aside is a sentence of its own.
+const ASIDE_MAX_BYTES: usize = 40;
 /// Signs that begin an item of a list wherever they stand.
 const BULLETS: &[char] = &[
     '•', '●', '▪', '■', '◦', '‣', '➢', '➤', '○', '□', '❖', '✓', '\u{f0b7}', '\u{f0a7}',
@@ -157,14 +159,40 @@ fn cut(block: &str) -> Vec<(usize, usize)> {
         .map(|c| if c == '\n' || c == '\r' { ' ' } else { c })
         .collect();
     let mut ranges: Vec<(usize, usize)> = Vec::new();
-    for (at, piece) in flat.split_sentence_bound_indices() {
+    for (mut at, mut piece) in flat.split_sentence_bound_indices() {
         let end = at + piece.len();
+        if let Some(last) = ranges.last_mut() {
+            let aside = leading_aside(piece);
+            last.1 += aside;
+            at += aside;
+            piece = &piece[aside..];
+        }
         match ranges.last_mut() {
             Some(last) if continues(&flat[last.0..last.1], piece) => last.1 = end,
             _ => ranges.push((at, end)),
         }
     }
     ranges
+}
+
+/// How many bytes of an aside in brackets before a new beginning belong to the sentence before:
+/// "It works. (Chapter 3) The next one ..."
+fn leading_aside(piece: &str) -> usize {
+    let inside = piece.trim_start();
+    if !inside.starts_with('(') {
+        return 0;
+    }
+    match inside.find(')') {
+        Some(close) if close <= ASIDE_MAX_BYTES => {
+            let rest = inside[close + 1..].trim_start();
+            if rest.starts_with(char::is_alphanumeric) {
+                piece.len() - rest.len()
+            } else {
+                0
+            }
+        }
+        _ => 0,
+    }
 }
 
 /// Whether the end of `before` is no end of a sentence.
@@ -284,6 +312,17 @@ mod tests {
                 "1. First allocate the node.",
                 "2. Then link it.",
                 "a dash",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_aside_in_brackets_belongs_to_the_sentence_before() {
+        assert_eq!(
+            texts("base case: It ends here. (Chapter 5)\nbranch: One of the ways. (Chapter 6)"),
+            [
+                "base case: It ends here. (Chapter 5)",
+                "branch: One of the ways. (Chapter 6)",
             ]
         );
     }

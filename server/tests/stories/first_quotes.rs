@@ -68,7 +68,7 @@ const DOCUMENTS: &[(&str, &[(&str, &str)])] = &[
     (
         "lecture4.pdf",
         &[
-            ("What is a natural language?", "develops naturally"),
+            ("What is a natural language?", "naturally"),
             ("What does a context-free grammar consist of?", "4-tuple"),
             (
                 "How many combinations of number, gender and case are there in German?",

@@ -70,6 +70,7 @@ async fn an_answer_streams_in_and_the_key_goes_to_the_server_only() {
     assert_eq!(asked.authorization.as_deref(), Some("Bearer sk-secret-key"));
     assert_eq!(asked.body["model"], "tiny");
     assert_eq!(asked.body["stream"], true);
+    assert_eq!(asked.prompt(), "What does the heart do?");
     assert!(!asked.body.to_string().contains(KEY));
 }
 

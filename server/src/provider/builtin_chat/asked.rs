@@ -6,8 +6,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 /// Added to the score of a sentence that has the form of an answer.
 const FORM_BONUS: f32 = 0.10;
-/// Added to a sentence that defines what was asked for: the surest form there is.
-const DEFINITION_BONUS: f32 = 0.18;
+/// Added where the form leaves little doubt: what was asked for is defined, or counted.
+const SURE_BONUS: f32 = 0.18;
 /// A question after more words than this is not answered by defining them.
 const SUBJECT_MAX_WORDS: usize = 5;
 
@@ -36,25 +36,26 @@ pub struct Asked {
 impl Asked {
     /// Takes a question apart.
     pub fn from(question: &str) -> Self {
+        let kind = kind_of(&question.to_lowercase());
         let mut words = Vec::new();
         for word in prose::content_words(question) {
-            if !words.contains(&word) {
+            // "What does X mean?" is about X.
+            let asks = kind == Kind::Definition && ASKING_WORDS.contains(&word.as_str());
+            if !asks && !words.contains(&word) {
                 words.push(word);
             }
         }
-        Self {
-            kind: kind_of(&question.to_lowercase()),
-            words,
-        }
+        Self { kind, words }
     }
 
     /// What the form of `sentence` adds to its score.
     pub fn form_bonus(&self, sentence: &str) -> f32 {
         let lower = sentence.to_lowercase();
         match self.kind {
-            Kind::Definition if self.is_defined_by(&lower) => DEFINITION_BONUS,
-            Kind::Number if has_number(&lower) => FORM_BONUS,
-            Kind::Person if has_name(sentence) => FORM_BONUS,
+            Kind::Definition if self.is_defined_by(&lower) => SURE_BONUS,
+            Kind::Number if self.is_counted_by(&lower) => SURE_BONUS,
+            Kind::Number if has_number(&lower) => FORM_BONUS / 2.0,
+            Kind::Person => person_bonus(sentence),
             Kind::Reason if REASONS.iter().any(|word| lower.contains(word)) => FORM_BONUS,
             _ => 0.0,
         }
@@ -69,20 +70,46 @@ impl Asked {
             .split_word_bounds()
             .filter(|token| !token.trim().is_empty())
             .collect();
-        let reach = self.words.len() + 4;
+        let reach = self.words.len() + 2;
         let mut missing: Vec<&String> = self.words.iter().collect();
         for (at, token) in tokens.iter().enumerate().take(reach) {
             if let Some(stem) = prose::content_words(token).first() {
                 missing.retain(|word| !prose::same_word(word, stem));
             }
             if missing.is_empty() {
-                let next = &tokens[at + 1..];
-                return next.iter().take(4).any(|token| DEFINERS.contains(token));
+                let mut next = tokens[at + 1..].iter().peekable();
+                // "X (also called Y) is ..."
+                if next.next_if(|token| **token == "(").is_some() {
+                    next.find(|token| **token == ")");
+                }
+                return next
+                    .take_while(|token| !matches!(**token, "that" | "which" | "die" | "das"))
+                    .take(4)
+                    .any(|token| DEFINERS.contains(token));
             }
         }
         false
     }
+
+    /// A number right before what was asked for: "four levels". In "Level 4 verification" the
+    /// number is a name.
+    fn is_counted_by(&self, lower: &str) -> bool {
+        let tokens: Vec<&str> = lower.unicode_words().collect();
+        let is_asked = |token: &str| {
+            prose::content_words(token)
+                .iter()
+                .any(|stem| self.words.iter().any(|word| prose::same_word(word, stem)))
+        };
+        tokens.iter().enumerate().any(|(at, token)| {
+            let is_name = at > 0 && is_asked(tokens[at - 1]);
+            let counts = has_number(token) && !is_name;
+            counts && tokens[at + 1..].iter().take(2).any(|next| is_asked(next))
+        })
+    }
 }
+
+/// Stems of words that ask rather than being asked about.
+const ASKING_WORDS: &[&str] = &["mean", "stand", "bedeutet", "versteht"];
 
 const DEFINERS: &[&str] = &[
     "is",
@@ -201,13 +228,23 @@ fn has_number(lower: &str) -> bool {
             .any(|word| NUMBER_WORDS.contains(&word))
 }
 
-/// Two capitalised words in a row, past the first word.
-fn has_name(sentence: &str) -> bool {
-    let capitalised = |word: &str| word.chars().next().is_some_and(char::is_uppercase);
+/// How much a sentence looks as if it named somebody: two capitalised words in a row that are no
+/// abbreviations, most of all after "by".
+fn person_bonus(sentence: &str) -> f32 {
+    let is_name = |word: &str| {
+        let mut chars = word.chars();
+        chars.next().is_some_and(char::is_uppercase) && chars.next().is_some_and(char::is_lowercase)
+    };
     let words: Vec<&str> = sentence.unicode_words().collect();
-    words
-        .windows(2)
-        .any(|pair| capitalised(pair[0]) && capitalised(pair[1]))
+    let is_named = |at: usize| is_name(words[at]) && words.get(at + 1).is_some_and(|w| is_name(w));
+    let names: Vec<usize> = (1..words.len()).filter(|at| is_named(*at)).collect();
+    if names.iter().any(|at| matches!(words[at - 1], "by" | "von")) {
+        SURE_BONUS
+    } else if names.is_empty() {
+        0.0
+    } else {
+        FORM_BONUS / 2.0
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +261,22 @@ mod tests {
             asked.form_bonus("Sorting works on every linked list that is short."),
             0.0
         );
+    }
+
+    #[test]
+    fn a_count_is_told_from_a_name_with_a_number() {
+        let asked = Asked::from("How many verification levels are there?");
+        let counted = asked.form_bonus("The standard defines four levels.");
+        assert!(counted > asked.form_bonus("Level 2 verification needs more."));
+        assert!(counted > asked.form_bonus("There are levels, see page 12."));
+    }
+
+    #[test]
+    fn somebody_is_named_by_two_capitalised_words() {
+        let asked = Asked::from("Who led the project?");
+        let named = asked.form_bonus("It is led by Mike Boberski.");
+        assert!(named > asked.form_bonus("Thanks go to Jeff Williams."));
+        assert_eq!(asked.form_bonus("The OWASP ASVS is led well."), 0.0);
     }
 
     #[test]

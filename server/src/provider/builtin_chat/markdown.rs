@@ -40,7 +40,7 @@ fn escape(line: &str) -> String {
         let after = chars.get(at + 1);
         let inside_word = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric());
         let is_special = match c {
-            '\\' | '`' | '*' | '[' | '~' | '|' => true,
+            '\\' | '`' | '*' | '[' | '~' => true,
             '_' => !(inside_word(before) && inside_word(after)),
             '<' => after.is_some_and(|c| c.is_ascii_alphabetic() || "/!?".contains(*c)),
             '&' => after.is_some_and(|c| c.is_ascii_alphanumeric() || *c == '#'),

@@ -18,9 +18,9 @@ const QUOTES_MAX: usize = 4;
 /// Most characters of a quote grown by its neighbours.
 const QUOTE_MAX_CHARS: usize = 400;
 /// Most sentences that are compared; eight passages of a page's third hold about eighty.
-const SENTENCES_MAX: usize = 120;
+const SENTENCES_MAX: usize = 100;
 /// Sentences whose surroundings are compared too.
-const WINDOWS_MAX: usize = 24;
+const WINDOWS_MAX: usize = 16;
 /// Shorter pieces are page numbers, labels, halves of formulas.
 const FRAGMENT_CHARS: usize = 25;
 /// A second quote scoring under this share of the first adds noise, not knowledge.
@@ -31,8 +31,9 @@ const TERM_MAX_CHARS: usize = 60;
 const RELEVANCE: f32 = 0.75;
 /// Two sentences more alike than this say the same thing.
 const REPEATED: f32 = 0.93;
-/// A neighbour joins a quote when it scores at least this share of the quote's own sentence.
-const WORTH_JOINING: f32 = 0.55;
+/// A neighbour joins a quote when it is at least this share as near to the question as the quote's
+/// own sentence.
+const WORTH_JOINING: f32 = 0.7;
 
 /// Words of a passage, exactly as they stand on the page but for line breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,9 @@ struct Candidate {
     text: String,
     words: Vec<String>,
     vector: Option<Vec<f32>>,
+    /// How near it is to the question by itself.
+    own: f32,
+    /// How good a quote it would make.
     score: f32,
 }
 
@@ -65,7 +69,7 @@ pub async fn quotes(
 ) -> Result<Vec<Quote>, EmbedError> {
     let asked = Asked::from(question);
     let mut candidates = candidates(evidence);
-    let by_words = word_scores(&asked, &candidates);
+    let by_words = word_scores(&asked, &mut candidates);
     let by_meaning = match embedder {
         Some(embedder) => {
             Some(meaning_scores(question, &mut candidates, &by_words, &*embedder).await?)
@@ -110,6 +114,7 @@ fn candidates(evidence: &[Evidence]) -> Vec<Candidate> {
                         words: prose::content_words(&sentence.text),
                         text: sentence.text,
                         vector: None,
+                        own: 0.0,
                         score: 0.0,
                     });
                 }
@@ -155,7 +160,7 @@ fn between(part: &str, sentences: &[Candidate]) -> String {
 }
 
 /// The share of the question's words, weighed by rarity, in each sentence and, for less, around it.
-fn word_scores(asked: &Asked, candidates: &[Candidate]) -> Vec<f32> {
+fn word_scores(asked: &Asked, candidates: &mut [Candidate]) -> Vec<f32> {
     let holds: Vec<Vec<bool>> = candidates
         .iter()
         .map(|candidate| {
@@ -180,6 +185,10 @@ fn word_scores(asked: &Asked, candidates: &[Candidate]) -> Vec<f32> {
     let total: f32 = weights.iter().sum();
     if total <= 0.0 {
         return vec![0.0; candidates.len()];
+    }
+    for (candidate, holds) in candidates.iter_mut().zip(&holds) {
+        let held = weights.iter().zip(holds).filter(|(_, holds)| **holds);
+        candidate.own = held.map(|(weight, _)| weight).sum::<f32>() / total;
     }
     (0..candidates.len())
         .map(|at| {
@@ -214,7 +223,8 @@ async fn meaning_scores(
     let vectors = embedder.embed_documents(texts).await?;
     let mut alone = Vec::with_capacity(candidates.len());
     for (candidate, vector) in candidates.iter_mut().zip(vectors) {
-        alone.push(cosine(&asked, &vector));
+        candidate.own = cosine(&asked, &vector);
+        alone.push(candidate.own);
         candidate.vector = Some(vector);
     }
     let mut best: Vec<usize> = (0..alone.len()).collect();
@@ -265,16 +275,29 @@ fn flaws(text: &str) -> f32 {
     } else if !text.ends_with(['.', '!', ':', ';', ')', '"', '”']) && chars < 60 {
         flaws += 0.06;
     }
+    if letters > 0 && !text.chars().any(char::is_lowercase) {
+        flaws += 0.15;
+    }
     if text.ends_with('?') {
         flaws += 0.15;
     }
-    if text.contains("....") || text.contains(". . .") || text.contains("…….") {
-        flaws += 0.30;
+    if is_table_of_contents(text) {
+        flaws += 0.40;
     }
     if letters * 2 < chars {
         flaws += 0.15;
     }
     flaws
+}
+
+/// A title, dots, a page number.
+fn is_table_of_contents(text: &str) -> bool {
+    [". . .", "...", "…"].iter().any(|dots| {
+        text.split(dots).skip(1).any(|after| {
+            let after = after.trim_start_matches(['.', ' ', '…']);
+            after.starts_with(|c: char| c.is_ascii_digit())
+        })
+    })
 }
 
 /// The chosen sentences, best first, each with the range of sentences its quote is made of.
@@ -326,11 +349,11 @@ fn grow(
         let after = Some(range.end).filter(|at| free(*at));
         let worth = |other: usize, needed: bool| {
             let other = &candidates[other];
-            let near = if other.block == own.block { 0.1 } else { 0.0 };
+            let near = if other.block == own.block { 0.05 } else { 0.0 };
             if needed {
                 f32::MAX
-            } else if other.score + near >= WORTH_JOINING * own.score {
-                other.score + near
+            } else if other.own > 0.0 && other.own + near >= WORTH_JOINING * own.own {
+                other.own + near
             } else {
                 f32::MIN
             }
@@ -339,10 +362,17 @@ fn grow(
         let last = &candidates[range.end - 1].text;
         let options = [
             before.map(|at| {
-                let announces = candidates[at].text.ends_with(':');
-                (at, worth(at, announces || refers_back(first)))
+                let text = &candidates[at].text;
+                let needed = text.ends_with(':') || refers_back(first) || follows(text, first);
+                (at, worth(at, needed))
             }),
-            after.map(|at| (at, worth(at, last.ends_with([':', '?'])))),
+            after.map(|at| {
+                let text = &candidates[at].text;
+                (
+                    at,
+                    worth(at, last.ends_with([':', '?']) || follows(last, text)),
+                )
+            }),
         ];
         let fitting = options
             .into_iter()
@@ -388,6 +418,15 @@ fn refers_back(text: &str) -> bool {
     let first = text.split_whitespace().next().unwrap_or_default();
     let first = first.trim_end_matches([',', '.']).to_lowercase();
     BACK.contains(&first.as_str()) || text.chars().next().is_some_and(char::is_lowercase)
+}
+
+/// Whether `second` is the next point of a numbered list.
+fn follows(first: &str, second: &str) -> bool {
+    let number = |text: &str| -> Option<u32> {
+        let label = text.split_whitespace().next()?;
+        label.strip_suffix(['.', ')'])?.parse().ok()
+    };
+    matches!((number(first), number(second)), (Some(a), Some(b)) if b == a + 1)
 }
 
 fn likeness(left: &Candidate, right: &Candidate) -> f32 {
