@@ -58,7 +58,13 @@ impl Wanted {
 
 /// The reader's address for a page.
 fn address(material: MaterialId, page: u32) -> String {
-    ["/library/", &material.to_string(), "?page=", &page.to_string()].concat()
+    [
+        "/library/",
+        &material.to_string(),
+        "?page=",
+        &page.to_string(),
+    ]
+    .concat()
 }
 
 /// `/library/:id`
@@ -101,9 +107,7 @@ fn reader() -> impl IntoView {
         move || wanted.get(),
         |wanted| async move {
             match wanted.material {
-                Some(id) => {
-                    api::material::material_page(id, wanted.page, wanted.highlight).await
-                }
+                Some(id) => api::material::material_page(id, wanted.page, wanted.highlight).await,
                 None => Err(AppError::not_found("document")),
             }
         },
@@ -132,16 +136,19 @@ fn reader() -> impl IntoView {
 }
 
 #[component]
-fn Document(
-    material: Material,
-    page: Result<PageView, AppError>,
-    wanted: Wanted,
-) -> impl IntoView {
+fn Document(material: Material, page: Result<PageView, AppError>, wanted: Wanted) -> impl IntoView {
     let id = material.id;
+    let media_type = material.media_type;
     let number = page.as_ref().map_or(wanted.page, |page| page.page);
     let pages = material.page_count.filter(|pages| *pages > 0);
     let original = match material.media_type {
-        MediaType::Pdf => ["/files/", &id.to_string(), "#page=", &number.max(1).to_string()].concat(),
+        MediaType::Pdf => [
+            "/files/",
+            &id.to_string(),
+            "#page=",
+            &number.max(1).to_string(),
+        ]
+        .concat(),
         MediaType::Markdown | MediaType::PlainText => "/files/".to_owned() + &id.to_string(),
     };
     let download = ["/files/", &id.to_string(), "?download"].concat();
@@ -169,7 +176,7 @@ fn Document(
         {match page {
             Ok(page) => Either::Left(view! {
                 {pages.map(|pages| view! { <Pager material=id page=number pages place="above the text" /> })}
-                <PageText material=id page />
+                <PageText material=id media_type page />
                 {pages.map(|pages| view! { <Pager material=id page=number pages place="below the text" /> })}
             }),
             Err(error) => Either::Right(view! { <NoPage error material /> }),

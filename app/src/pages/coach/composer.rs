@@ -40,6 +40,12 @@ pub fn Composer(desk: Desk, status: Status) -> impl IntoView {
     view! {
         <form class="composer" on:submit=on_submit>
             {move || desk.problem.get().map(|error| view! { <Problem error /> })}
+            <Suspense>
+                {move || Suspend::new(async move {
+                    let note = status.await.ok().and_then(|status| status.search_note);
+                    note.map(|note| view! { <p class="composer-foot">{note}</p> })
+                })}
+            </Suspense>
             {move || link_words(desk.link.get()).map(|words| view! { <Notice>{words}</Notice> })}
             <p class="no-script">
                 <noscript>
@@ -71,14 +77,6 @@ pub fn Composer(desk: Desk, status: Status) -> impl IntoView {
                     <span class="count" class:over=over>{words}</span>
                 })}
             </p>
-            <Suspense>
-                {move || Suspend::new(async move {
-                    status.await.ok().map(|status| view! {
-                        <p class="composer-foot provider" data-testid="provider">{status.provider}</p>
-                        {status.search_note.map(|note| view! { <p class="composer-foot">{note}</p> })}
-                    })
-                })}
-            </Suspense>
         </form>
     }
 }

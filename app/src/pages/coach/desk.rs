@@ -9,7 +9,9 @@ use crate::{
     browser::socket::{CoachLine, LineEvent},
     error::{AppError, ErrorKind},
     model::{
-        coach::{Author, ClientMessage, CoachEvent, Message, MessageState, Passage, Question},
+        coach::{
+            Author, Citation, ClientMessage, CoachEvent, Message, MessageState, Passage, Question,
+        },
         id::{ConversationId, MessageId},
     },
 };
@@ -53,8 +55,8 @@ pub struct Live {
     pub answer_id: RwSignal<Option<MessageId>>,
     pub text: RwSignal<String>,
     pub passages: RwSignal<Vec<Passage>>,
-    /// Numbers of the passages that a checked citation points to.
-    pub cited: RwSignal<Vec<u32>>,
+    /// Those that are checked and good.
+    pub cited: RwSignal<Vec<Citation>>,
     pub provider: RwSignal<String>,
     pub note: RwSignal<Option<String>>,
 }
@@ -368,7 +370,7 @@ impl Desk {
                 self.live.text.update(|answer| answer.push_str(&text));
             }
             (CoachEvent::Citation { citation }, Stage::Answering) if citation.verified => {
-                self.live.cited.update(|cited| cited.push(citation.number));
+                self.live.cited.update(|cited| cited.push(citation));
             }
             (CoachEvent::Complete { message }, Stage::Answering) => self.ended(*message),
             (CoachEvent::Error { error, message }, Stage::Answering) => {

@@ -6,7 +6,7 @@ use crate::{
     model::{coach::ConversationSummary, id::ConversationId},
     widgets::{label, notice::Problem},
 };
-use leptos::{either::Either, form::ActionForm, prelude::*};
+use leptos::{either::Either, form::ActionForm, html, prelude::*};
 
 /// The list, most recently used first.
 #[component]
@@ -22,6 +22,17 @@ pub fn ConversationList(desk: Desk) -> impl IntoView {
             }
         }
     });
+    // On a narrow screen the open list would stand before the conversation that was picked from it.
+    let drawer = NodeRef::<html::Details>::new();
+    Effect::new(move |before: Option<Option<ConversationId>>| {
+        let now = desk.conversation.get();
+        if let Some(drawer) = drawer.get_untracked()
+            && before.is_some_and(|before| before != now)
+        {
+            let _ = drawer.remove_attribute("open");
+        }
+        now
+    });
     view! {
         <nav class="conversations" aria-label="Conversations">
             <a class="button quiet" href="/coach">"New question"</a>
@@ -29,7 +40,7 @@ pub fn ConversationList(desk: Desk) -> impl IntoView {
                 Some(Err(error)) => Some(view! { <Problem error /> }),
                 _ => None,
             }}
-            <details>
+            <details node_ref=drawer>
                 <summary>"Earlier conversations"</summary>
                 <Transition fallback=|| view! { <super::thread::Skeleton /> }>
                     {move || Suspend::new(async move {

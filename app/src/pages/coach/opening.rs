@@ -4,10 +4,7 @@ use super::{Status, desk::Desk};
 use crate::{
     api,
     model::{coach::CoachStatus, material::Material},
-    widgets::{
-        label,
-        notice::{EmptyState, Problem},
-    },
+    widgets::notice::{EmptyState, Problem},
 };
 use leptos::{either::EitherOf4, prelude::*};
 
@@ -63,7 +60,10 @@ fn has_sample(materials: &[Material]) -> bool {
 
 #[component]
 fn Invitation(status: CoachStatus, has_sample: bool, desk: Desk) -> impl IntoView {
-    let ready = label::count(u64::from(status.ready_materials), "document");
+    let ready = match status.ready_materials {
+        1 => "document".to_owned(),
+        several => several.to_string() + " documents",
+    };
     view! {
         <section class="invitation">
             <h2>"What would you like to understand?"</h2>
@@ -93,6 +93,7 @@ fn Invitation(status: CoachStatus, has_sample: bool, desk: Desk) -> impl IntoVie
                     </p>
                 })
             }}
+            <p class="hint">{status.provider}</p>
         </section>
     }
 }

@@ -5,14 +5,14 @@ use super::{
     exchange::{Exchange, exchanges},
 };
 use crate::model::{
-    coach::{Message, Passage},
+    coach::{Citation, Message, Passage},
     id::MessageId,
 };
 use leptos::prelude::*;
 use std::sync::Arc;
 
-/// The passages of one answer and the numbers it cites.
-type Basis = (Vec<Passage>, Vec<u32>);
+/// The passages of one answer and its citations.
+type Basis = (Vec<Passage>, Vec<Citation>);
 
 /// The sources of the chosen answer, or of the last one.
 #[component]
@@ -56,39 +56,55 @@ fn SourceList(stored: Arc<Vec<Exchange>>, desk: Desk) -> impl IntoView {
     }
 }
 
+/// One passage: where it stands, and the words that were cited, or else how it begins.
 #[component]
 fn Source(passage: Passage, basis: Memo<Basis>, desk: Desk) -> impl IntoView {
     let number = passage.number;
-    let is_cited = move || basis.with(|(_, cited)| cited.contains(&number));
-    let pages = if passage.page_last > passage.page_first {
-        [
-            "pages ",
-            &passage.page_first.to_string(),
-            " to ",
-            &passage.page_last.to_string(),
-        ]
-        .concat()
-    } else {
-        "page ".to_owned() + &passage.page_first.to_string()
-    };
-    let href = passage.href();
+    let cited = Memo::new(move |_| {
+        basis.with(|(_, citations)| {
+            citations
+                .iter()
+                .filter(|citation| citation.number == number)
+                .find_map(|citation| citation.source.clone())
+        })
+    });
+    let is_cited = move || cited.with(Option::is_some);
+    let own_href = passage.href();
+    let own_pages = pages(passage.page_first, passage.page_last);
+    let own_text = excerpt(&passage.text);
     view! {
         <li
             data-testid="source"
             class:cited=is_cited
             class:hinted=move || desk.hinted.get() == Some(number)
         >
-            <a href=href>
+            <a href=move || cited.get().map_or_else(|| own_href.clone(), |source| source.href())>
                 <span class="source-number">{number}</span>
                 <span class="source-title">{passage.title}</span>
-                <span class="source-page">{pages}</span>
+                <span class="source-page">
+                    {move || cited.get().map_or_else(|| own_pages.clone(), |source| pages(source.page, source.page))}
+                    <Show when=is_cited>", cited"</Show>
+                </span>
             </a>
-            <p class="excerpt">{passage.text}</p>
-            <Show when=is_cited>
-                <p class="visually-hidden">"Cited in the answer."</p>
-            </Show>
+            <p class="excerpt">
+                {move || cited.get().map_or_else(|| own_text.clone(), |source| excerpt(&source.quote))}
+            </p>
         </li>
     }
+}
+
+fn pages(first: u32, last: u32) -> String {
+    let first_page = first.to_string();
+    if last > first {
+        ["pages ", &first_page, " to ", &last.to_string()].concat()
+    } else {
+        "page ".to_owned() + &first_page
+    }
+}
+
+/// A passage may begin with the mark of a Markdown heading.
+fn excerpt(text: &str) -> String {
+    text.trim_start_matches(['#', ' ', '\n']).to_owned()
 }
 
 fn basis(desk: Desk, stored: &[Exchange]) -> Basis {
@@ -109,11 +125,5 @@ fn basis(desk: Desk, stored: &[Exchange]) -> Basis {
 }
 
 fn basis_of(answer: &Message) -> Basis {
-    let cited = answer
-        .citations
-        .iter()
-        .filter(|citation| citation.verified)
-        .map(|citation| citation.number)
-        .collect();
-    (answer.passages.clone(), cited)
+    (answer.passages.clone(), answer.citations.clone())
 }

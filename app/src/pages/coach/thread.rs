@@ -57,7 +57,8 @@ fn Messages(stored: Vec<Exchange>, desk: Desk, status: Status) -> impl IntoView 
         Effect::new(move |_| desk.look_again());
     }
     if stored.len() > 1 {
-        Effect::new(|_| show_latest());
+        // The messages enter the page right after this effect.
+        Effect::new(|_| request_animation_frame(show_latest));
     }
     let recent = {
         let shown = Arc::clone(&shown);

@@ -8,7 +8,7 @@ use crate::{
     api,
     model::{
         id::MaterialId,
-        material::{PageView, Span},
+        material::{MediaType, PageView, Span},
     },
 };
 use leptos::{either::Either, html, prelude::*, task::spawn_local};
@@ -23,13 +23,14 @@ const LINE_IS_LONG: usize = 45;
 
 /// The text, or a word about a page without any.
 #[component]
-pub fn PageText(material: MaterialId, page: PageView) -> impl IntoView {
+pub fn PageText(material: MaterialId, media_type: MediaType, page: PageView) -> impl IntoView {
     count_as_read(material, page.page);
     if page.text.trim().is_empty() {
         return Either::Left(view! {
             <p class="page-text hint">"This page has no text; open the original to see it."</p>
         });
     }
+    let headings = media_type == MediaType::Markdown;
     let text = reflowed(&page.text);
     let number = page.page;
     let (before, marked, after) = match page.highlight {
@@ -40,25 +41,79 @@ pub fn PageText(material: MaterialId, page: PageView) -> impl IntoView {
         let place = NodeRef::<html::Mark>::new();
         Effect::new(move |_| {
             if let Some(mark) = place.get() {
-                let options = ScrollIntoViewOptions::new();
-                options.set_block(ScrollLogicalPosition::Center);
-                mark.scroll_into_view_with_scroll_into_view_options(&options);
+                // The text enters the page right after this effect.
+                request_animation_frame(move || {
+                    let options = ScrollIntoViewOptions::new();
+                    options.set_block(ScrollLogicalPosition::Center);
+                    mark.scroll_into_view_with_scroll_into_view_options(&options);
+                });
             }
         });
-        view! { <mark id="highlight" data-testid="highlight" node_ref=place>{marked.to_owned()}</mark> }
+        let starts_line = before.is_empty() || before.ends_with('\n');
+        view! {
+            <mark id="highlight" data-testid="highlight" node_ref=place>
+                {shown(marked, headings && starts_line)}
+            </mark>
+        }
     });
+    let starts_line = marked.ends_with('\n');
     Either::Right(view! {
         <section class="page-text reading" data-testid="page-text" aria-label=["Page ", &number.to_string()].concat()>
-            {shown(before)}
+            {shown(before, headings)}
             {mark}
-            {shown(after)}
+            {shown(after, headings && starts_line)}
         </section>
     })
 }
 
-/// Text that is there; an empty one would be rendered as a space.
-fn shown(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
+/// Text with its Markdown headings set as such, if it has any; the rest stays as it was written.
+fn shown(text: &str, headings: bool) -> Vec<AnyView> {
+    pieces(text, headings)
+        .into_iter()
+        .map(|piece| match piece {
+            Piece::Plain(text) => text.to_owned().into_any(),
+            Piece::Heading(text) => {
+                view! { <strong class="heading">{text.to_owned()}</strong> }.into_any()
+            }
+        })
+        .collect()
+}
+
+#[derive(Debug, PartialEq)]
+enum Piece<'a> {
+    Plain(&'a str),
+    /// Without its marks.
+    Heading(&'a str),
+}
+
+/// Cuts a text at its Markdown headings. None of the pieces is empty: the server would render an
+/// empty text as a space.
+fn pieces(text: &str, headings: bool) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let (mut from, mut at) = (0, 0);
+    if headings {
+        for line in text.split_inclusive('\n') {
+            if let Some(title) = heading(line) {
+                if from < at {
+                    pieces.push(Piece::Plain(&text[from..at]));
+                }
+                pieces.push(Piece::Heading(title));
+                from = at + line.trim_end().len();
+            }
+            at += line.len();
+        }
+    }
+    if from < text.len() {
+        pieces.push(Piece::Plain(&text[from..]));
+    }
+    pieces
+}
+
+fn heading(line: &str) -> Option<&str> {
+    let title = line.trim_start_matches('#');
+    let level = line.len() - title.len();
+    let title = title.strip_prefix(' ')?.trim();
+    ((1..=6).contains(&level) && !title.is_empty()).then_some(title)
 }
 
 /// Joins lines that only the width of a printed page had broken: one character for one.
@@ -75,6 +130,9 @@ fn reflowed(text: &str) -> String {
 }
 
 fn runs_on(line: &str, next: &str) -> bool {
+    if heading(line).is_some() || heading(next).is_some() {
+        return false;
+    }
     let is_long = line.chars().nth(LINE_IS_LONG).is_some();
     let starts_something =
         next.trim_start().chars().next().is_none_or(|first| {
@@ -157,6 +215,22 @@ mod tests {
         assert!(shown.contains("through the body"));
         assert!(shown.contains("rests.\n\nParts\n- the left"));
         assert!(shown.contains("and\n- the right one\n"));
+    }
+
+    #[test]
+    fn headings_lose_their_marks_and_nothing_else_changes() {
+        let text = "# Output\n\nThe heart.\n## Rate\nfast #1";
+        assert_eq!(
+            pieces(text, true),
+            [
+                Piece::Heading("Output"),
+                Piece::Plain("\n\nThe heart.\n"),
+                Piece::Heading("Rate"),
+                Piece::Plain("\nfast #1"),
+            ]
+        );
+        assert_eq!(pieces(text, false), [Piece::Plain(text)]);
+        assert_eq!(pieces("", true), []);
     }
 
     #[test]
