@@ -41,7 +41,9 @@ use widgets::frame::Chrome;
 /// The HTML document around [`App`].
 ///
 /// Visitors and plain pages get no script at all: they are forms and links, and work as such.
-pub fn shell(options: LeptosOptions) -> impl IntoView {
+/// Its type is erased so that the views are compiled here once, and not again in every program
+/// and test of the server.
+pub fn shell(options: LeptosOptions) -> AnyView {
     let visitor = use_context::<CurrentUser>().is_none_or(|user| user.0.is_none());
     let plain = visitor || use_context::<PlainPage>().is_some();
     let file_max_bytes = use_context::<FormState>()
@@ -71,6 +73,12 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
             </body>
         </html>
     }
+    .into_any()
+}
+
+/// [`App`] with its type erased, for the server's list of routes.
+pub fn erased() -> AnyView {
+    App().into_any()
 }
 
 /// The frame around every page, and the routes.

@@ -1,14 +1,46 @@
-//! What the home page of a signed-in student needs, in one value.
+//! What the home page of a signed-in student needs, in one value of ready words: this page is part
+//! of the first download, and whatever it had to parse or format would be too.
 
-use super::{analytics::Standing, coach::ConversationSummary, material::Material};
 use serde::{Deserialize, Serialize};
 
 /// The student's desk as she left it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Home {
-    /// The conversation that was used last.
-    pub last_conversation: Option<ConversationSummary>,
+    /// No document and no conversation yet.
+    pub is_new: bool,
+    /// Days, frozen days not counted.
+    pub streak_days: u32,
+    /// Today already counts for the streak.
+    pub streak_safe_today: bool,
+    pub xp_today: u32,
+    /// From 1.
+    pub level: u32,
+    /// XP that are missing to the next level.
+    pub xp_to_next_level: u32,
+    /// Where to go on: the last conversation, or a new one.
+    pub go_on: GoOn,
     /// The newest few materials.
-    pub recent_materials: Vec<Material>,
-    pub standing: Standing,
+    pub recent: Vec<RecentMaterial>,
+}
+
+/// The invitation back to the coach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoOn {
+    pub href: String,
+    /// The line above the title.
+    pub kicker: String,
+    pub title: String,
+}
+
+/// A line of the recent documents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecentMaterial {
+    pub href: String,
+    pub title: String,
+    /// One word for style sheets and tests.
+    pub stage: String,
+    /// Where it stands, in words.
+    pub state: String,
+    /// Pages, size and day of upload.
+    pub facts: String,
 }

@@ -1,19 +1,12 @@
 //! `/`: what this is for a visitor; the desk as she left it for a student.
 
 use crate::{
-    api::{home::home, material::AddSample},
+    api::home::home,
     browser::events,
-    model::{
-        analytics::Standing,
-        coach::ConversationSummary,
-        home::Home,
-        material::Material,
-    },
+    model::home::{GoOn, Home, RecentMaterial},
     ports::FormState,
     widgets::{
         icon::{Glyph, Icon},
-        label,
-        material::{StateLabel, facts},
         notice::{EmptyState, Problem},
         pixel::Flame,
     },
@@ -24,15 +17,19 @@ use leptos_meta::Title;
 /// The home page.
 #[component]
 pub fn HomePage() -> impl IntoView {
-    let add = ServerAction::<AddSample>::new();
     let signups_open = use_context::<FormState>().is_some_and(|form| form.signups_open);
-    let desk = Resource::new(move || add.version().get(), |_| home());
+    let desk = Resource::new(|| (), |()| home());
+    let follower = StoredValue::new_local(None);
+    Effect::new(move |_| {
+        let opened = events::follow(&["material", "activity"], move |_, _| desk.refetch());
+        follower.set_value(opened);
+    });
     view! {
         <Title text="" />
         <Transition fallback=|| view! { <div class="skeleton"></div> }>
             {move || Suspend::new(async move {
                 match desk.await {
-                    Ok(Some(home)) => view! { <Desk home add /> }.into_any(),
+                    Ok(Some(home)) => view! { <Desk home /> }.into_any(),
                     Ok(None) => landing(signups_open).await,
                     Err(error) => view! { <Problem error /> }.into_any(),
                 }
@@ -42,95 +39,90 @@ pub fn HomePage() -> impl IntoView {
 }
 
 #[component]
-fn Desk(home: Home, add: ServerAction<AddSample>) -> impl IntoView {
-    let is_new = home.recent_materials.is_empty() && home.last_conversation.is_none();
+fn Desk(home: Home) -> impl IntoView {
+    let title = if home.is_new { "Your desk is ready" } else { "Your desk" };
+    let body = if home.is_new {
+        view! { <FirstSteps /> }.into_any()
+    } else {
+        view! {
+            <Today home=home.clone() />
+            <Continue go_on=home.go_on />
+            <Recent materials=home.recent />
+        }
+        .into_any()
+    };
     view! {
         <div class="desk">
-            <h1>{if is_new { "Your desk is ready" } else { "Your desk" }}</h1>
-            {move || add.value().get().and_then(Result::err).map(|error| view! { <Problem error /> })}
-            {if is_new {
-                view! {
-                    <EmptyState
-                        title="Start with one document"
-                        sentence="Add a chapter, a paper or your notes; then ask the coach about it and see which page the answer stands on."
-                    >
-                        <a class="button" href="/library"><Icon glyph=Glyph::Upload />"Upload a document"</a>
-                        <ActionForm action=add>
-                            <button class="button quiet" type="submit">"Add the two-page sample"</button>
-                        </ActionForm>
-                    </EmptyState>
-                }.into_any()
-            } else {
-                view! {
-                    <Today standing=home.standing />
-                    <Continue last=home.last_conversation />
-                    <Recent materials=home.recent_materials />
-                }.into_any()
-            }}
+            <h1>{title}</h1>
+            {body}
         </div>
     }
 }
 
+/// A plain form, so that one click needs no script of its own.
 #[component]
-fn Today(standing: Standing) -> impl IntoView {
-    let days = standing.current_streak_days;
-    let streak = if days == 0 {
+fn FirstSteps() -> impl IntoView {
+    view! {
+        <EmptyState
+            title="Start with one document"
+            sentence="Add a chapter, a paper or your notes; then ask the coach about it and see which page the answer stands on."
+        >
+            <a class="button" href="/library"><Icon glyph=Glyph::Upload />"Upload a document"</a>
+            <form method="post" action="/api/fn/add_sample">
+                <button class="button quiet" type="submit">"Add the two-page sample"</button>
+            </form>
+        </EmptyState>
+    }
+}
+
+#[component]
+fn Today(home: Home) -> impl IntoView {
+    let streak = if home.streak_days == 0 {
         "No streak yet".to_owned()
     } else {
-        days.to_string() + "-day streak"
+        home.streak_days.to_string() + "-day streak"
     };
-    let advice = if standing.streak_safe_today {
+    let advice = if home.streak_safe_today {
         "Today counts."
     } else {
         "Five minutes or three questions make today count."
     };
+    let xp = home.xp_today.to_string() + " XP today";
+    let level = [
+        "Level ",
+        &home.level.to_string(),
+        ", ",
+        &home.xp_to_next_level.to_string(),
+        " XP to the next",
+    ]
+    .concat();
     view! {
         <section class="today" aria-label="Today">
-            <Flame lit=standing.streak_safe_today || days != 0 />
+            <Flame lit=home.streak_safe_today || home.streak_days != 0 />
             <p>
                 <strong>{streak}</strong>
                 <span>{advice}</span>
             </p>
             <p>
-                <strong>{standing.xp_today.to_string()} " XP today"</strong>
-                <a href="/analytics">
-                    "Level " {standing.level.to_string()} ", "
-                    {standing.next_level_at_xp.saturating_sub(standing.xp_total).to_string()} " XP to the next"
-                </a>
+                <strong>{xp}</strong>
+                <a href="/analytics">{level}</a>
             </p>
         </section>
     }
 }
 
 #[component]
-fn Continue(last: Option<ConversationSummary>) -> impl IntoView {
-    let (href, kicker, title) = match last {
-        Some(last) => (
-            "/coach/".to_owned() + &last.id.to_string(),
-            "Continue where you stopped, ".to_owned() + &label::day(last.updated_at),
-            last.title,
-        ),
-        None => (
-            "/coach".to_owned(),
-            "Your documents are waiting".to_owned(),
-            "Ask your first question".to_owned(),
-        ),
-    };
+fn Continue(go_on: GoOn) -> impl IntoView {
     view! {
         <section class="continue">
-            <p class="kicker">{kicker}</p>
-            <h2><a href=href>{title}<Icon glyph=Glyph::Arrow /></a></h2>
+            <p class="kicker">{go_on.kicker}</p>
+            <h2><a href=go_on.href>{go_on.title}<Icon glyph=Glyph::Arrow /></a></h2>
         </section>
     }
 }
 
 #[component]
-fn Recent(materials: Vec<Material>) -> impl IntoView {
-    let moving = materials.iter().any(|material| !material.state.is_settled());
-    let materials: Vec<_> = materials.into_iter().map(ArcRwSignal::new).collect();
-    if moving {
-        follow(materials.clone());
-    }
+fn Recent(materials: Vec<RecentMaterial>) -> impl IntoView {
     view! {
         <section class="recent" aria-labelledby="recent-title">
             <div class="section-head">
@@ -138,42 +130,18 @@ fn Recent(materials: Vec<Material>) -> impl IntoView {
                 <a href="/library">"Library"</a>
             </div>
             <ul class="shelf">
-                {materials.into_iter().map(|material| {
-                    let id = material.with_untracked(|material| material.id.to_string());
-                    let material = RwSignal::from(material);
-                    view! {
-                        <li>
-                            <a class="title" href="/library/".to_owned() + &id>
-                                {move || material.with(|material| material.title.clone())}
-                            </a>
-                            <StateLabel material=material />
-                            <p class="facts">{move || material.with(facts)}</p>
-                        </li>
-                    }
+                {materials.into_iter().map(|material| view! {
+                    <li>
+                        <a class="title" href=material.href>{material.title}</a>
+                        <div class="material-state" data-testid="material-state" data-stage=material.stage>
+                            <span class="phrase">{material.state}</span>
+                        </div>
+                        <p class="facts">{material.facts}</p>
+                    </li>
                 }).collect_view()}
             </ul>
         </section>
     }
-}
-
-/// Keeps the states live while something is still being read; an idle desk asks for nothing.
-fn follow(materials: Vec<ArcRwSignal<Material>>) {
-    let follower = StoredValue::new_local(None);
-    Effect::new(move |_| {
-        let materials = materials.clone();
-        let opened = events::follow(&["material"], move |_, data| {
-            let Ok(news) = serde_json::from_str::<Material>(data) else {
-                return;
-            };
-            let row = materials
-                .iter()
-                .find(|row| row.with_untracked(|material| material.id == news.id));
-            if let Some(row) = row {
-                row.set(news);
-            }
-        });
-        follower.set_value(opened);
-    });
 }
 
 /// What a visitor sees; a student's browser never downloads it.

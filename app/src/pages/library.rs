@@ -11,8 +11,7 @@ use crate::{
         material::{AddSample, DeleteMaterial, RenameMaterial, RetryMaterial, materials},
     },
     browser::events,
-    error::AppError,
-    model::{coach::CoachStatus, id::MaterialId, material::Material},
+    model::{id::MaterialId, material::Material},
     widgets::notice::{EmptyState, Notice, Problem},
 };
 use leptos::prelude::*;
@@ -26,22 +25,19 @@ use uploads::Uploads;
 const FEW: usize = 4;
 
 /// The library page.
-pub struct LibraryRoute {
-    materials: Resource<Result<Vec<Material>, AppError>>,
-    status: Resource<Result<CoachStatus, AppError>>,
-}
+pub struct LibraryRoute;
 
 #[lazy_route]
 impl LazyRoute for LibraryRoute {
     fn data() -> Self {
-        Self {
-            materials: Resource::new(|| (), |()| materials()),
-            status: Resource::new(|| (), |()| coach_status()),
-        }
+        Self
     }
 
-    fn view(this: Self) -> AnyView {
-        let LibraryRoute { materials, status } = this;
+    // The resources are made here and not in `data`: whatever `data` touches, down to the parsers
+    // of its values, is part of every page's first download.
+    fn view(_this: Self) -> AnyView {
+        let materials = Resource::new(|| (), |()| materials());
+        let status = Resource::new(|| (), |()| coach_status());
         view! {
             <Title text="Library" />
             <div class="library">

@@ -13,23 +13,18 @@ use leptos_meta::Title;
 use leptos_router::{LazyRoute, hooks::use_query_map, lazy_route};
 
 /// The settings page.
-pub struct SettingsRoute {
-    profile: Resource<Result<Option<Profile>, AppError>>,
-    /// Why the password form was refused; such a page is plain HTML and never woken up.
-    problem: Option<String>,
-}
+pub struct SettingsRoute;
 
 #[lazy_route]
 impl LazyRoute for SettingsRoute {
     fn data() -> Self {
-        Self {
-            profile: Resource::new(|| (), |()| profile()),
-            problem: use_context::<FormState>().and_then(|form| form.problem),
-        }
+        Self
     }
 
-    fn view(this: Self) -> AnyView {
-        let SettingsRoute { profile, problem } = this;
+    fn view(_this: Self) -> AnyView {
+        let profile = Resource::new(|| (), |()| profile());
+        // Why the password form was refused; such a page is plain HTML and never woken up.
+        let problem = use_context::<FormState>().and_then(|form| form.problem);
         let query = use_query_map();
         let changed = move || query.with(|query| query.get_str("changed").is_some());
         view! {

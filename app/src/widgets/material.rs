@@ -36,7 +36,7 @@ fn progress(state: &MaterialState) -> Option<(u32, u32)> {
 }
 
 /// One word for style sheets and tests.
-fn stage(state: &MaterialState) -> &'static str {
+pub fn stage(state: &MaterialState) -> &'static str {
     match state {
         MaterialState::Queued => "queued",
         MaterialState::Reading { .. } => "reading",
