@@ -17,6 +17,7 @@ pub fn Answer(message: Message, question: String, desk: Desk) -> impl IntoView {
         Some(view! { <div class="reading" inner_html=message.html></div> }.into_any())
     };
     let ending = ending(message.state, message.problem);
+    let unfinished = ending.is_some();
     let choose = move |_| {
         desk.selected.set(Some(id));
         desk.hinted.set(None);
@@ -34,14 +35,10 @@ pub fn Answer(message: Message, question: String, desk: Desk) -> impl IntoView {
             on:focusout=move |_| desk.hinted.set(None)
         >
             {text}
-            {ending.map(|sentence| view! {
-                <p class="ending">
-                    {sentence}
-                    {(!question.is_empty()).then(|| view! { <AskAgain question desk /> })}
-                </p>
-            })}
+            {ending.map(|sentence| view! { <p class="ending">{sentence}</p> })}
             <p class="answer-foot">
                 <span>{message.provider}</span>
+                {(unfinished && !question.is_empty()).then(|| view! { <AskAgain question desk /> })}
                 {(sources > 0).then(|| view! {
                     <button type="button" class="link" on:click=choose>
                         {if sources == 1 { "1 source".to_owned() } else { sources.to_string() + " sources" }}
@@ -114,10 +111,10 @@ const fn state_word(state: MessageState) -> &'static str {
 fn ending(state: MessageState, problem: Option<String>) -> Option<String> {
     match state {
         MessageState::Complete => None,
-        MessageState::Partial => Some("This answer was not finished. ".into()),
-        MessageState::Cancelled => Some("Stopped before the end. ".into()),
+        MessageState::Partial => Some("This answer was not finished.".into()),
+        MessageState::Cancelled => Some("Stopped before the end.".into()),
         MessageState::Failed => {
-            Some(problem.unwrap_or_else(|| "This answer failed on the way.".into()) + " ")
+            Some(problem.unwrap_or_else(|| "This answer failed on the way.".into()))
         }
     }
 }
@@ -129,7 +126,7 @@ mod tests {
     #[test]
     fn a_failed_answer_says_what_went_wrong() {
         let sentence = ending(MessageState::Failed, Some("The model is busy.".into()));
-        assert_eq!(sentence.as_deref(), Some("The model is busy. "));
+        assert_eq!(sentence.as_deref(), Some("The model is busy."));
         assert_eq!(ending(MessageState::Complete, None), None);
         assert!(ending(MessageState::Failed, None).is_some());
     }

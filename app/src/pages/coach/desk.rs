@@ -226,6 +226,7 @@ impl Desk {
         self.live.text.set(String::new());
         self.live.passages.set(Vec::new());
         self.live.cited.set(Vec::new());
+        self.live.provider.set(String::new());
         self.live.note.set(None);
         self.stage.set(Stage::Asking);
         true
