@@ -37,7 +37,7 @@ export class Server {
         PORT: String(port),
         DATA_DIR: join(folder, "data"),
         MODEL_DIR: MODEL,
-        SITE_ROOT: join(ROOT, "target/site"),
+        SITE_ROOT: process.env.SITE_ROOT ?? join(ROOT, "target/site"),
         // All students of a run come from one address.
         SIGNUPS_PER_HOUR: "100000",
         QUESTIONS_PER_MINUTE: "1000",

@@ -10,7 +10,7 @@ mod table;
 
 use crate::{
     api::analytics::analytics,
-    browser::events,
+    browser::{events, kept::Kept},
     model::analytics::AnalyticsPage,
     widgets::{
         icon::{Glyph, Icon},
@@ -170,7 +170,7 @@ fn said_of_xp(page: &AnalyticsPage) -> String {
 
 /// Reads the figures again whenever the account's activity moves.
 fn follow(page: RwSignal<AnalyticsPage>) {
-    let follower = StoredValue::new_local(None);
+    let follower = Kept::empty();
     Effect::new(move |_| {
         let opened = events::follow(&["activity", "resync"], move |_, _| {
             leptos::task::spawn_local(async move {
@@ -183,6 +183,6 @@ fn follow(page: RwSignal<AnalyticsPage>) {
                 }
             });
         });
-        follower.set_value(opened);
+        follower.keep(opened);
     });
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     api::home::home,
-    browser::events,
+    browser::{events, kept::Kept},
     model::home::{GoOn, Home, RecentMaterial},
     ports::FormState,
     widgets::{
@@ -19,10 +19,10 @@ use leptos_meta::Title;
 pub fn HomePage() -> impl IntoView {
     let signups_open = use_context::<FormState>().is_some_and(|form| form.signups_open);
     let desk = Resource::new(|| (), |()| home());
-    let follower = StoredValue::new_local(None);
+    let follower = Kept::empty();
     Effect::new(move |_| {
         let opened = events::follow(&["material", "activity"], move |_, _| desk.refetch());
-        follower.set_value(opened);
+        follower.keep(opened);
     });
     view! {
         <Title text="" />

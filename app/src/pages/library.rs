@@ -10,7 +10,7 @@ use crate::{
         coach::coach_status,
         material::{AddSample, DeleteMaterial, RenameMaterial, RetryMaterial, materials},
     },
-    browser::events,
+    browser::{events, kept::Kept},
     model::{id::MaterialId, material::Material},
     widgets::notice::{EmptyState, Notice, Problem},
 };
@@ -147,7 +147,7 @@ fn follow(shelf: Shelf) {
     struct Deleted {
         id: MaterialId,
     }
-    let follower = StoredValue::new_local(None);
+    let follower = Kept::empty();
     Effect::new(move |_| {
         let connected_before = std::cell::Cell::new(false);
         let names = ["hello", "resync", "material", "material_deleted"];
@@ -166,6 +166,6 @@ fn follow(shelf: Shelf) {
             "hello" if !connected_before.replace(true) && shelf.is_settled() => {}
             _ => shelf.refresh(),
         });
-        follower.set_value(opened);
+        follower.keep(opened);
     });
 }

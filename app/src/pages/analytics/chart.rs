@@ -1,6 +1,6 @@
 //! One chart with its title and its table. Without a script only the table is there.
 
-use crate::{browser::echarts::Drawing, charts::LARGE_CELLS_DAYS, model::analytics::AnalyticsPage};
+use crate::{browser::{echarts::Drawing, kept::Kept}, charts::LARGE_CELLS_DAYS, model::analytics::AnalyticsPage};
 use leptos::{html, prelude::*};
 
 /// A chart that `option` takes from the page, `summary` puts into a sentence, and `children` show
@@ -17,15 +17,16 @@ pub fn ChartFigure(
     children: Children,
 ) -> impl IntoView {
     let place = NodeRef::<html::Div>::new();
-    let drawing = StoredValue::new_local(None::<Drawing>);
+    let drawing = Kept::<Drawing>::empty();
     let option = Memo::new(move |_| page.with(option));
     Effect::new(move |_| {
         let Some(element) = place.get() else { return };
         let option = option.get();
-        drawing.update_value(|drawing| match drawing {
-            Some(drawing) => drawing.update(option),
-            None => *drawing = Some(Drawing::new(element.into(), option)),
-        });
+        if drawing.is_empty() {
+            drawing.keep(Drawing::new(element.into(), option));
+        } else {
+            drawing.update(|drawing| drawing.update(option));
+        }
     });
     let size = move || {
         page.with(|page| {

@@ -5,6 +5,7 @@ use super::{row::anchor, shelf::Shelf};
 use crate::{
     browser::{
         self,
+        kept::Kept,
         upload::{Step, send},
     },
     model::{id::MaterialId, material::UploadOutcome},
@@ -155,13 +156,7 @@ fn too_large(bytes: f64, max_bytes: f64) -> String {
 #[component]
 pub fn Uploads(shelf: Shelf) -> impl IntoView {
     let lines = RwSignal::new(Vec::<Upload>::new());
-    let queue = StoredValue::new_local(Rc::new(Queue {
-        shelf,
-        lines,
-        waiting: RefCell::default(),
-        is_busy: Cell::new(false),
-        next_key: Cell::new(0),
-    }));
+    let queue = Kept::<Rc<Queue>>::empty();
     let input = NodeRef::<html::Input>::new();
     let is_awake = RwSignal::new(false);
     let is_over = RwSignal::new(false);
@@ -177,11 +172,18 @@ pub fn Uploads(shelf: Shelf) -> impl IntoView {
             return;
         };
         if let Some(files) = input.files().filter(|files| files.length() > 0) {
-            queue.with_value(|queue| queue.add(&files));
+            queue.update(|queue| queue.add(&files));
             input.set_value("");
         }
     };
     Effect::new(move |_| {
+        queue.keep(Rc::new(Queue {
+            shelf,
+            lines,
+            waiting: RefCell::default(),
+            is_busy: Cell::new(false),
+            next_key: Cell::new(0),
+        }));
         limit.set(limit_hint(browser::file_max_bytes() as u64));
         is_awake.set(true);
         // Files chosen before the page woke up.
@@ -196,7 +198,7 @@ pub fn Uploads(shelf: Shelf) -> impl IntoView {
         event.prevent_default();
         is_over.set(false);
         if let Some(files) = event.data_transfer().and_then(|data| data.files()) {
-            queue.with_value(|queue| queue.add(&files));
+            queue.update(|queue| queue.add(&files));
         }
     };
 
