@@ -15,7 +15,12 @@ const FILE_MAX_BYTES: f64 = 50.0 * 1024.0 * 1024.0;
 pub fn file_max_bytes() -> f64 {
     web_sys::window()
         .and_then(|window| window.document())
-        .and_then(|document| document.query_selector("meta[name=file-max-bytes]").ok().flatten())
+        .and_then(|document| {
+            document
+                .query_selector("meta[name=file-max-bytes]")
+                .ok()
+                .flatten()
+        })
         .and_then(|meta| meta.get_attribute("content"))
         .map(|bytes| js_sys::parse_float(&bytes))
         .filter(|bytes| *bytes > 0.0)

@@ -23,7 +23,10 @@ pub mod pages;
 pub mod ports;
 pub mod widgets;
 
-use leptos::{hydration::{AutoReload, HydrationScripts}, prelude::*};
+use leptos::{
+    hydration::{AutoReload, HydrationScripts},
+    prelude::*,
+};
 use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 use leptos_router::{
     Lazy, SsrMode,

@@ -28,5 +28,8 @@ pub fn follow(names: &[&str], on_event: impl Fn(&str, &str) + 'static) -> Option
         // Fails only for a name the browser cannot represent.
         let _ = source.add_event_listener_with_callback(name, on_event.as_ref().unchecked_ref());
     }
-    Some(Follower { source, _on_event: on_event })
+    Some(Follower {
+        source,
+        _on_event: on_event,
+    })
 }

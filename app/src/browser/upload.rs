@@ -22,7 +22,9 @@ pub enum Step {
 pub fn send(file: &File, on_step: impl Fn(Step) + 'static) {
     let on_step = Rc::new(on_step);
     if start(file, &on_step).is_err() {
-        on_step(Step::Failed("The browser could not read this file. Choose it again.".to_owned()));
+        on_step(Step::Failed(
+            "The browser could not read this file. Choose it again.".to_owned(),
+        ));
     }
 }
 
@@ -39,7 +41,9 @@ fn start(file: &File, on_step: &Rc<impl Fn(Step) + 'static>) -> Result<(), JsVal
             sent(Step::Sent((event.loaded() * 100.0 / event.total()) as u32));
         }
     });
-    request.upload()?.set_onprogress(Some(on_progress.as_ref().unchecked_ref()));
+    request
+        .upload()?
+        .set_onprogress(Some(on_progress.as_ref().unchecked_ref()));
 
     let done = Rc::clone(on_step);
     let name = file.name();
@@ -65,7 +69,12 @@ fn outcome(request: &XmlHttpRequest, name: &str) -> Step {
     }
     if status == 429 {
         let seconds = request.get_response_header("retry-after").ok().flatten();
-        return Step::Later(seconds.and_then(|text| text.parse().ok()).unwrap_or(10).clamp(1, 120));
+        return Step::Later(
+            seconds
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(10)
+                .clamp(1, 120),
+        );
     }
     Step::Failed(match status {
         0 => "The connection broke before the file was sent. Check that the server is running, then choose the file again.".to_owned(),
@@ -82,5 +91,7 @@ fn detail(text: &str) -> Option<String> {
     struct Problem {
         detail: String,
     }
-    serde_json::from_str::<Problem>(text).ok().map(|problem| problem.detail)
+    serde_json::from_str::<Problem>(text)
+        .ok()
+        .map(|problem| problem.detail)
 }

@@ -4,43 +4,61 @@ use crate::{
     api::home::home,
     browser::{events, kept::Kept},
     model::home::{GoOn, Home, RecentMaterial},
-    ports::FormState,
     widgets::{
         icon::{Glyph, Icon},
-        notice::{EmptyState, Problem},
+        notice::EmptyState,
         pixel::Flame,
     },
 };
-use leptos::{lazy, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 
 /// The home page.
+///
+/// Nothing on it needs a script, and it is part of the first download: the server sends it as HTML,
+/// and the browser only puts it in place.
 #[component]
 pub fn HomePage() -> impl IntoView {
-    let signups_open = use_context::<FormState>().is_some_and(|form| form.signups_open);
-    let desk = Resource::new(|| (), |()| home());
-    let follower = Kept::empty();
+    let page = Resource::new(|| (), |()| home());
+    let follower = StoredValue::new_local(None);
     Effect::new(move |_| {
-        let opened = events::follow(&["material", "activity"], move |_, _| desk.refetch());
-        follower.keep(opened);
+        let opened = events::follow(&["material", "activity"], move |_, _| page.refetch());
+        follower.set_value(opened);
     });
     view! {
         <Title text="" />
-        <Transition fallback=|| view! { <div class="skeleton"></div> }>
+        <Transition fallback=|| ()>
             {move || Suspend::new(async move {
-                match desk.await {
-                    Ok(Some(home)) => view! { <Desk home /> }.into_any(),
-                    Ok(None) => landing(signups_open).await,
-                    Err(error) => view! { <Problem error /> }.into_any(),
+                let (problem, html) = match page.await {
+                    Ok(html) => (None, html),
+                    Err(error) => (Some(error.message), String::new()),
+                };
+                view! {
+                    <p class="notice problem" role="alert" hidden=problem.is_none()>{problem}</p>
+                    <div class="home" inner_html=html></div>
                 }
             })}
         </Transition>
     }
 }
 
+/// A student's desk as HTML.
+pub fn desk_html(home: Home) -> String {
+    view! { <Desk home /> }.to_html()
+}
+
+/// The visitor's page as HTML.
+pub fn landing_html(signups_open: bool) -> String {
+    view! { <Landing signups_open /> }.to_html()
+}
+
 #[component]
 fn Desk(home: Home) -> impl IntoView {
-    let title = if home.is_new { "Your desk is ready" } else { "Your desk" };
+    let title = if home.is_new {
+        "Your desk is ready"
+    } else {
+        "Your desk"
+    };
     let body = if home.is_new {
         view! { <FirstSteps /> }.into_any()
     } else {
@@ -144,13 +162,13 @@ fn Recent(materials: Vec<RecentMaterial>) -> impl IntoView {
     }
 }
 
-/// What a visitor sees; a student's browser never downloads it.
-#[lazy]
-async fn landing(signups_open: bool) -> AnyView {
+/// What a visitor sees.
+#[component]
+fn Landing(signups_open: bool) -> impl IntoView {
     view! {
         <div class="landing">
             <section class="pitch">
-                <h1>"Ask your own pages."</h1>
+                <h1>"Ask your " <mark>"own pages."</mark></h1>
                 <p class="lead">
                     "Studyin reads the documents you study from and answers out of them. Every answer says which page it stands on, and opens it at the passage."
                 </p>
@@ -192,5 +210,4 @@ async fn landing(signups_open: bool) -> AnyView {
             </ul>
         </div>
     }
-    .into_any()
 }

@@ -13,7 +13,9 @@ pub struct LoginRoute {
 #[lazy_route]
 impl LazyRoute for LoginRoute {
     fn data() -> Self {
-        Self { form: use_context().unwrap_or_default() }
+        Self {
+            form: use_context().unwrap_or_default(),
+        }
     }
 
     fn view(this: Self) -> AnyView {

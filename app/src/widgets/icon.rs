@@ -37,9 +37,7 @@ impl Glyph {
             Self::Upload => {
                 r#"<path d="M12 15.5V4.5M8 8l4-3.5L16 8"/><path d="M4 15v4a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-4"/>"#
             }
-            Self::Page => {
-                r#"<path d="M6 4h8l4 4v12H6z"/><path d="M14 4v4h4M9 12.5h6M9 16h4"/>"#
-            }
+            Self::Page => r#"<path d="M6 4h8l4 4v12H6z"/><path d="M14 4v4h4M9 12.5h6M9 16h4"/>"#,
             Self::Arrow => r#"<path d="M5 12h13M13.5 7.5 18 12l-4.5 4.5"/>"#,
         }
     }

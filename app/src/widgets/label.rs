@@ -34,7 +34,13 @@ pub fn size(bytes: u64) -> String {
         (bytes / KB).to_string() + " KB"
     } else if bytes < 10 * MB {
         let tenths = bytes * 10 / MB;
-        [&(tenths / 10).to_string(), ".", &(tenths % 10).to_string(), " MB"].concat()
+        [
+            &(tenths / 10).to_string(),
+            ".",
+            &(tenths % 10).to_string(),
+            " MB",
+        ]
+        .concat()
     } else {
         (bytes / MB).to_string() + " MB"
     }

@@ -11,7 +11,12 @@ pub fn phrase(material: &Material) -> String {
         MaterialState::Reading { page, pages: None } if *page == 0 => "Opening".to_owned(),
         MaterialState::Reading { page, pages } => {
             let total = pages.map(|pages| " of ".to_owned() + &pages.to_string());
-            ["Reading page ", &page.to_string(), &total.unwrap_or_default()].concat()
+            [
+                "Reading page ",
+                &page.to_string(),
+                &total.unwrap_or_default(),
+            ]
+            .concat()
         }
         MaterialState::Embedding { done, total } => [
             "Making it searchable: ",
@@ -29,7 +34,10 @@ pub fn phrase(material: &Material) -> String {
 /// How far it is, for a progress bar: done and total. `None` when it is settled or not yet known.
 fn progress(state: &MaterialState) -> Option<(u32, u32)> {
     match state {
-        MaterialState::Reading { page, pages: Some(pages) } => Some((*page, *pages)),
+        MaterialState::Reading {
+            page,
+            pages: Some(pages),
+        } => Some((*page, *pages)),
         MaterialState::Embedding { done, total } => Some((*done, *total)),
         _ => None,
     }
@@ -104,10 +112,19 @@ mod tests {
 
     #[test]
     fn states_read_like_a_person_would_say_them() {
-        let reading = MaterialState::Reading { page: 12, pages: Some(80) };
+        let reading = MaterialState::Reading {
+            page: 12,
+            pages: Some(80),
+        };
         assert_eq!(phrase(&material(reading)), "Reading page 12 of 80");
-        let embedding = MaterialState::Embedding { done: 40, total: 160 };
-        assert_eq!(phrase(&material(embedding)), "Making it searchable: 40 of 160");
+        let embedding = MaterialState::Embedding {
+            done: 40,
+            total: 160,
+        };
+        assert_eq!(
+            phrase(&material(embedding)),
+            "Making it searchable: 40 of 160"
+        );
         assert_eq!(phrase(&material(MaterialState::Ready)), "Ready");
     }
 

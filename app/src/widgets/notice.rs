@@ -24,7 +24,11 @@ pub fn Problem(error: AppError) -> impl IntoView {
 
 /// Nothing is here yet: one sentence that teaches the next step, and (as children) one button.
 #[component]
-pub fn EmptyState(title: &'static str, sentence: &'static str, children: Children) -> impl IntoView {
+pub fn EmptyState(
+    title: &'static str,
+    sentence: &'static str,
+    children: Children,
+) -> impl IntoView {
     view! {
         <section class="empty-state">
             <h2>{title}</h2>

@@ -11,7 +11,11 @@ const MARK: &str = r#"<path class="px-a" d="M0 0h8v1h-8zM0 1h1v1h-1zM7 1h2v1h-2z
 /// The flame of a running streak; cold (outlined by the muted colour) when there is none.
 #[component]
 pub fn Flame(lit: bool) -> impl IntoView {
-    let class = if lit { "pixel flame lit" } else { "pixel flame" };
+    let class = if lit {
+        "pixel flame lit"
+    } else {
+        "pixel flame"
+    };
     view! { <svg class=class viewBox="0 0 12 14" aria-hidden="true" inner_html=FLAME></svg> }
 }
 

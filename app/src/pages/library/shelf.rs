@@ -19,7 +19,10 @@ pub struct Row {
 
 impl Row {
     fn new(material: Material) -> Self {
-        Self { id: material.id, material: ArcRwSignal::new(material) }
+        Self {
+            id: material.id,
+            material: ArcRwSignal::new(material),
+        }
     }
 }
 
@@ -64,8 +67,10 @@ impl Shelf {
     pub fn is_settled(self) -> bool {
         self.rows
             .try_with_untracked(|rows| {
-                rows.iter()
-                    .all(|row| row.material.with_untracked(|material| material.state.is_settled()))
+                rows.iter().all(|row| {
+                    row.material
+                        .with_untracked(|material| material.state.is_settled())
+                })
             })
             .unwrap_or(true)
     }
@@ -80,12 +85,15 @@ impl Shelf {
         };
         match row {
             None => {
-                self.rows.try_update(|rows| rows.insert(0, Row::new(material)));
+                self.rows
+                    .try_update(|rows| rows.insert(0, Row::new(material)));
             }
             Some(row) => {
                 let was_moving = row.material.with_untracked(|old| !old.state.is_settled());
                 match &material.state {
-                    MaterialState::Ready if was_moving => self.say(material.title.clone() + " is ready."),
+                    MaterialState::Ready if was_moving => {
+                        self.say(material.title.clone() + " is ready.")
+                    }
                     MaterialState::Failed { message, .. } if was_moving => {
                         self.say([&material.title, " could not be read. ", message].concat());
                     }
@@ -109,7 +117,11 @@ impl Shelf {
             let Ok(fresh) = materials().await else {
                 return;
             };
-            for gone in self.ids().into_iter().filter(|id| fresh.iter().all(|new| new.id != *id)) {
+            for gone in self
+                .ids()
+                .into_iter()
+                .filter(|id| fresh.iter().all(|new| new.id != *id))
+            {
                 self.remove(gone);
             }
             for material in fresh.into_iter().rev() {

@@ -41,7 +41,10 @@ enum Phase {
     Waiting,
     /// Per cent sent.
     Sending(u32),
-    Duplicate { id: MaterialId, title: String },
+    Duplicate {
+        id: MaterialId,
+        title: String,
+    },
     Refused(String),
 }
 
@@ -75,7 +78,11 @@ impl Queue {
             } else {
                 Phase::Waiting
             };
-            let line = Upload { key, name: file.name(), phase: ArcRwSignal::new(phase) };
+            let line = Upload {
+                key,
+                name: file.name(),
+                phase: ArcRwSignal::new(phase),
+            };
             self.lines.try_update(|lines| lines.push(line.clone()));
             if !is_too_large {
                 self.waiting.borrow_mut().push_back((file, line));
@@ -99,9 +106,15 @@ impl Queue {
             Step::Sent(percent) => line.phase.set(Phase::Sending(percent)),
             Step::Later(seconds) => {
                 line.phase.set(Phase::Waiting);
-                queue.waiting.borrow_mut().push_front((again.clone(), line.clone()));
+                queue
+                    .waiting
+                    .borrow_mut()
+                    .push_front((again.clone(), line.clone()));
                 let queue = Rc::clone(&queue);
-                set_timeout(move || queue.go_on(), Duration::from_secs(u64::from(seconds)));
+                set_timeout(
+                    move || queue.go_on(),
+                    Duration::from_secs(u64::from(seconds)),
+                );
             }
             Step::Done(outcome) => {
                 queue.settle(&line, outcome);
@@ -122,13 +135,19 @@ impl Queue {
     fn settle(&self, line: &Upload, outcome: UploadOutcome) {
         match outcome {
             UploadOutcome::Added { material } => {
-                self.shelf.say(material.title.clone() + " is in your library.");
+                self.shelf
+                    .say(material.title.clone() + " is in your library.");
                 self.shelf.put(material);
-                self.lines.try_update(|lines| lines.retain(|other| other.key != line.key));
+                self.lines
+                    .try_update(|lines| lines.retain(|other| other.key != line.key));
             }
             UploadOutcome::Duplicate { material } => {
-                self.shelf.say(line.name.clone() + " is already in your library.");
-                line.phase.set(Phase::Duplicate { id: material.id, title: material.title.clone() });
+                self.shelf
+                    .say(line.name.clone() + " is already in your library.");
+                line.phase.set(Phase::Duplicate {
+                    id: material.id,
+                    title: material.title.clone(),
+                });
                 self.shelf.put(material);
             }
             UploadOutcome::Refused { message, .. } => self.refuse(line, message),
@@ -136,7 +155,8 @@ impl Queue {
     }
 
     fn refuse(&self, line: &Upload, sentence: String) {
-        self.shelf.say([&line.name, " was not added. ", &sentence].concat());
+        self.shelf
+            .say([&line.name, " was not added. ", &sentence].concat());
         line.phase.set(Phase::Refused(sentence));
     }
 }
