@@ -1,23 +1,29 @@
 //! The home page in one call.
 
-use crate::{error::AppError, model::home::Home};
+use crate::error::AppError;
 use leptos::prelude::*;
 
-/// The student's desk; `None` for a visitor.
+/// The home page as HTML: the desk of a student, or what a visitor sees.
 #[server(name = FetchHome, prefix = "/api/fn", endpoint = "home")]
-pub async fn home() -> Result<Option<Home>, AppError> {
-    use crate::widgets::{label, material as words};
+pub async fn home() -> Result<String, AppError> {
+    use crate::{
+        model::home::{GoOn, Home, RecentMaterial},
+        pages::home::{desk_html, landing_html},
+        ports::FormState,
+        widgets::{label, material as words},
+    };
 
     /// Materials shown on the home page.
     const RECENT: usize = 4;
 
     let Ok((services, user)) = super::signed_in() else {
-        return Ok(None);
+        let signups_open = use_context::<FormState>().is_some_and(|form| form.signups_open);
+        return Ok(landing_html(signups_open));
     };
     let materials = services.materials.list(user).await?;
     let last = services.coach.conversations(user).await?.into_iter().next();
     let standing = services.analytics.standing(user).await?;
-    Ok(Some(Home {
+    Ok(desk_html(Home {
         is_new: materials.is_empty() && last.is_none(),
         streak_days: standing.current_streak_days,
         streak_safe_today: standing.streak_safe_today,
@@ -27,12 +33,12 @@ pub async fn home() -> Result<Option<Home>, AppError> {
             .next_level_at_xp
             .saturating_sub(standing.xp_total),
         go_on: match last {
-            Some(last) => crate::model::home::GoOn {
+            Some(last) => GoOn {
                 href: format!("/coach/{}", last.id),
                 kicker: format!("Continue where you stopped, {}", label::day(last.updated_at)),
                 title: last.title,
             },
-            None => crate::model::home::GoOn {
+            None => GoOn {
                 href: "/coach".to_owned(),
                 kicker: "Your documents are waiting".to_owned(),
                 title: "Ask your first question".to_owned(),
@@ -41,7 +47,7 @@ pub async fn home() -> Result<Option<Home>, AppError> {
         recent: materials
             .iter()
             .take(RECENT)
-            .map(|material| crate::model::home::RecentMaterial {
+            .map(|material| RecentMaterial {
                 href: format!("/library/{}", material.id),
                 title: material.title.clone(),
                 stage: words::stage(&material.state).to_owned(),

@@ -1,10 +1,8 @@
-//! What the home page of a signed-in student needs, in one value of ready words: this page is part
-//! of the first download, and whatever it had to parse or format would be too.
-
-use serde::{Deserialize, Serialize};
+//! What the home page of a signed-in student shows, in ready words. It never leaves the server,
+//! which renders the page from it.
 
 /// The student's desk as she left it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
     /// No document and no conversation yet.
     pub is_new: bool,
@@ -24,7 +22,7 @@ pub struct Home {
 }
 
 /// The invitation back to the coach.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoOn {
     pub href: String,
     /// The line above the title.
@@ -33,7 +31,7 @@ pub struct GoOn {
 }
 
 /// A line of the recent documents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecentMaterial {
     pub href: String,
     pub title: String,

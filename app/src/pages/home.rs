@@ -20,21 +20,21 @@ use leptos_meta::Title;
 #[component]
 pub fn HomePage() -> impl IntoView {
     let page = Resource::new(|| (), |()| home());
-    let follower = StoredValue::new_local(None);
+    let follower = Kept::empty();
     Effect::new(move |_| {
         let opened = events::follow(&["material", "activity"], move |_, _| page.refetch());
-        follower.set_value(opened);
+        follower.keep(opened);
     });
     view! {
         <Title text="" />
         <Transition fallback=|| ()>
             {move || Suspend::new(async move {
                 let (problem, html) = match page.await {
-                    Ok(html) => (None, html),
-                    Err(error) => (Some(error.message), String::new()),
+                    Ok(html) => (String::new(), html),
+                    Err(error) => (error.message, String::new()),
                 };
                 view! {
-                    <p class="notice problem" role="alert" hidden=problem.is_none()>{problem}</p>
+                    <p class="notice problem" role="alert" hidden=problem.is_empty()>{problem}</p>
                     <div class="home" inner_html=html></div>
                 }
             })}
