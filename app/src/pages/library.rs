@@ -101,7 +101,11 @@ fn Stacks(materials: Vec<Material>) -> impl IntoView {
             actions.retry.value().get().and_then(Result::err),
             actions.delete.value().get().and_then(Result::err),
         ];
-        refused.into_iter().flatten().next().map(|error| view! { <Problem error /> })
+        refused
+            .into_iter()
+            .flatten()
+            .next()
+            .map(|error| view! { <Problem error /> })
     };
     let is_empty = Memo::new(move |_| shelf.count() == 0);
     let has_few = Memo::new(move |_| shelf.count() < FEW);
