@@ -33,8 +33,9 @@ pub fn HomePage() -> impl IntoView {
                     Ok(html) => (String::new(), html),
                     Err(error) => (error.message, String::new()),
                 };
+                let is_fine = problem.is_empty();
                 view! {
-                    <p class="notice problem" role="alert" hidden=problem.is_empty()>{problem}</p>
+                    <p class="notice problem" role="alert" hidden=is_fine>{problem}</p>
                     <div class="home" inner_html=html></div>
                 }
             })}
