@@ -81,7 +81,8 @@ export class Student {
   }
 }
 
-/** Waits until the page's script has taken over from the server's HTML. */
+/** Waits until the page's script has taken over from the server's HTML; some pages carry none. */
 export async function hydrated(page: Page): Promise<void> {
+  if ((await page.locator('link[rel="modulepreload"]').count()) === 0) return;
   await page.waitForFunction(() => document.documentElement.dataset.hydrated === "true");
 }

@@ -17,10 +17,9 @@ async function studentPages(student: Student): Promise<string[]> {
   return ["/", "/library", material, cited, "/coach", conversation, "/analytics", "/settings"];
 }
 
-/** Opens a page and waits until it is awake, if it is one that wakes up: visitors' pages do not. */
 async function settled(page: Page, path: string): Promise<void> {
   await page.goto(path);
-  if ((await page.locator('link[rel="modulepreload"]').count()) > 0) await hydrated(page);
+  await hydrated(page);
 }
 
 async function seriousViolations(page: Page): Promise<string[]> {
