@@ -15,6 +15,7 @@ pub mod health;
 pub mod layers;
 pub mod limits;
 pub mod measure;
+pub mod next;
 pub mod origin;
 pub mod pages;
 pub mod problem;

@@ -2,7 +2,7 @@
 //! It knows no function; each finds the student and the ports in its context.
 
 use super::{
-    forms, pages,
+    next, pages,
     problem::{Problem, wants_html},
     session::Visitor,
     state::AppState,
@@ -55,7 +55,7 @@ fn refuse_visitor(headers: &HeaderMap) -> Response {
             .and_then(|value| value.to_str().ok())
             .and_then(|address| address.parse::<Uri>().ok())
             .and_then(|address| address.path_and_query().map(ToString::to_string));
-        return forms::to_sign_in(came_from.as_deref().unwrap_or("/"));
+        return next::to_sign_in(came_from.as_deref().unwrap_or("/"));
     }
     let error = serde_json::to_vec(&AppError::signed_out()).unwrap_or_default();
     (

@@ -1,6 +1,6 @@
 //! The pages: Leptos renders them, this file decides who may see which and what they are given.
 
-use super::{forms, headers::page_policy, origin, session::Visitor, state::AppState};
+use super::{forms, headers::page_policy, next, origin, session::Visitor, state::AppState};
 use app::ports::{CurrentUser, FormState, PlainPage};
 use axum::{
     Router,
@@ -21,7 +21,7 @@ const PLAIN: [&str; 2] = ["/login", "/signup"];
 
 /// A route for each page of the app.
 pub fn routes() -> Router<AppState> {
-    leptos_axum::generate_route_list(app::App)
+    leptos_axum::generate_route_list(app::erased)
         .iter()
         .fold(Router::new(), |router, listing| {
             router.route(listing.path(), get(page))
@@ -40,21 +40,21 @@ async fn page(State(state): State<AppState>, visitor: Visitor, request: Request)
     let query = query_of(request.uri());
     if PLAIN.contains(&path.as_str()) {
         if visitor.0.is_some() {
-            return Redirect::to(&forms::local_path(&query.next)).into_response();
+            return Redirect::to(&next::local_path(&query.next)).into_response();
         }
         let form = match forms::blank(&state).await {
             Ok(form) => form,
             Err(problem) => return problem.answer(request.headers()),
         };
         let form = FormState {
-            next: forms::local_path(&query.next),
+            next: next::local_path(&query.next),
             ..form
         };
         return render(&state, &visitor, form, request).await;
     }
     if visitor.0.is_none() && !OPEN.contains(&path.as_str()) {
         let wanted = request.uri().path_and_query();
-        return forms::to_sign_in(wanted.map_or("/", |wanted| wanted.as_str()));
+        return next::to_sign_in(wanted.map_or("/", |wanted| wanted.as_str()));
     }
     render(&state, &visitor, usual_form(&state), request).await
 }

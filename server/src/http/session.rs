@@ -66,7 +66,7 @@ fn refusal(parts: &Parts) -> Response {
             .uri
             .path_and_query()
             .map_or("/", |path_and_query| path_and_query.as_str());
-        super::forms::to_sign_in(wanted)
+        super::next::to_sign_in(wanted)
     } else {
         Problem::signed_out().into_response()
     }
