@@ -15,8 +15,9 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use leptos::prelude::provide_context;
 
-/// Functions that answer a visitor too, with nothing.
+/// Functions that answer a visitor too, with what anybody may see.
 const OPEN: [&str; 2] = ["/api/fn/profile", "/api/fn/home"];
 /// Largest error a function answers with, in bytes; larger ones are not looked into.
 const ERROR_MAX_BYTES: usize = 64 * 1024;
@@ -30,7 +31,12 @@ pub async fn call(State(state): State<AppState>, visitor: Visitor, request: Requ
         return Problem::new(StatusCode::NOT_FOUND, "There is nothing at this address.")
             .into_response();
     }
-    let context = pages::ports(&state, &visitor);
+    let ports = pages::ports(&state, &visitor);
+    let form = pages::usual_form(&state);
+    let context = move || {
+        ports();
+        provide_context(form.clone());
+    };
     let response =
         leptos_axum::handle_server_fns_with_context(context, request.with_limited_body())
             .await
