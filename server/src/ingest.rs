@@ -4,6 +4,7 @@
 //! The job row is the truth: it is written with the material, in one transaction, and removed with
 //! the result, in one transaction. Whatever kills the process between, the next start goes on.
 
+mod admission;
 pub mod chunk;
 pub mod clean;
 mod crew;
@@ -21,9 +22,10 @@ use crate::{
     store::{
         Db, StoreError,
         jobs::{self, Kind},
-        materials::{self, NewMaterial},
+        materials,
     },
 };
+use admission::Admission;
 use app::model::{
     id::{MaterialId, UserId},
     material::{FailureKind, Material, UploadOutcome},
@@ -35,7 +37,7 @@ use files::{Files, ReceiveError, Received};
 use pipeline::{Fault, Outcome, Workshop};
 use sandbox::{Extractor, Patience};
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
-use tokio::{io::AsyncReadExt, sync::Notify, task::JoinSet};
+use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// Attempts at a job that failed through the server's fault, not the document's.
@@ -363,88 +365,6 @@ impl Ingest {
             .changes
             .publish(Change::MaterialChanged { user, material });
     }
-}
-
-/// One file's way in.
-struct Admission {
-    shop: Workshop,
-    limits: Limits,
-    user: UserId,
-    /// Cleaned.
-    file_name: String,
-}
-
-impl Admission {
-    async fn decide(self, upload: Received) -> Result<UploadOutcome, IngestError> {
-        if upload.size_bytes > self.limits.file_max_bytes {
-            return Ok(self.refused("This file is larger than this server allows. Split it, or save it with smaller pictures."));
-        }
-        let kind = sniff::sniff(&head(&upload).await?);
-        let Some(media_type) = sniff::media_type(kind, &self.file_name) else {
-            return Ok(self.refused(match kind {
-                sniff::Kind::Empty => "This file is empty. Save it again and upload the new copy.",
-                _ => sniff::UNSUPPORTED,
-            }));
-        };
-        let new = NewMaterial {
-            id: MaterialId::new(self.shop.clock.new_id()),
-            user: self.user,
-            title: &names::title(&self.file_name),
-            file_name: &self.file_name,
-            media_type,
-            size_bytes: upload.size_bytes,
-            sha256: &upload.sha256.clone(),
-            uploaded_at: self.shop.clock.now(),
-        };
-        self.store(&new, upload).await
-    }
-
-    async fn store(
-        &self,
-        new: &NewMaterial<'_>,
-        upload: Received,
-    ) -> Result<UploadOutcome, IngestError> {
-        let mut tx = self.shop.db.write().await?;
-        if let Some(material) = materials::find_by_hash(&mut tx, self.user, new.sha256).await? {
-            return Ok(UploadOutcome::Duplicate { material });
-        }
-        let used = materials::used_bytes_on(&mut *tx, self.user).await?;
-        if used.saturating_add(new.size_bytes) > self.limits.user_max_bytes {
-            return Ok(self.refused("Your library is full. Delete something you no longer need, then upload this again."));
-        }
-        materials::insert(&mut tx, new).await?;
-        jobs::enqueue(&mut tx, new.id, Kind::Read, new.uploaded_at).await?;
-        self.shop.files.place(upload, self.user, new.id).await?;
-        if let Err(error) = tx.commit().await {
-            if let Err(error) = self.shop.files.remove(self.user, new.id).await {
-                tracing::error!(material.id = %new.id, %error, "ingest.file_not_removed");
-            }
-            return Err(StoreError::from(error).into());
-        }
-        let material = materials::find(&self.shop.db, self.user, new.id)
-            .await?
-            .ok_or(IngestError::Stopped)?;
-        Ok(UploadOutcome::Added { material })
-    }
-
-    fn refused(&self, message: &str) -> UploadOutcome {
-        UploadOutcome::Refused {
-            file_name: self.file_name.clone(),
-            message: message.to_owned(),
-        }
-    }
-}
-
-/// The first bytes of a received file.
-async fn head(upload: &Received) -> io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    tokio::fs::File::open(&upload.path)
-        .await?
-        // One more than is looked at, so that a cut file is seen to be cut.
-        .take(sniff::HEAD_BYTES as u64 + 1)
-        .read_to_end(&mut head)
-        .await?;
-    Ok(head)
 }
 
 #[cfg(all(test, unix))]
