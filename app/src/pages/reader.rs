@@ -121,13 +121,14 @@ fn reader() -> impl IntoView {
                     match material.await {
                         Ok(material) => {
                             let page = page.await;
-                            Either::Left(view! { <Document material page wanted=wanted.get_untracked() /> })
+                            view! { <Document material page wanted=wanted.get_untracked() /> }.into_any()
                         }
-                        Err(error) => Either::Right(view! {
+                        Err(error) => view! {
                             <Title text="Reader" />
                             <Problem error />
                             <p><a class="button" href="/library">"Back to the library"</a></p>
-                        }),
+                        }
+                        .into_any(),
                     }
                 })}
             </Transition>

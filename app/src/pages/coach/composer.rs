@@ -43,7 +43,7 @@ pub fn Composer(desk: Desk, status: Status) -> impl IntoView {
             <Suspense>
                 {move || Suspend::new(async move {
                     let note = status.await.ok().and_then(|status| status.search_note);
-                    note.map(|note| view! { <p class="composer-foot">{note}</p> })
+                    note.map(|note| view! { <p class="composer-foot">{note}</p> }).into_any()
                 })}
             </Suspense>
             {move || link_words(desk.link.get()).map(|words| view! { <Notice>{words}</Notice> })}

@@ -6,7 +6,7 @@ use crate::{
     model::{coach::ConversationSummary, id::ConversationId},
     widgets::{label, notice::Problem},
 };
-use leptos::{either::Either, form::ActionForm, html, prelude::*};
+use leptos::{form::ActionForm, html, prelude::*};
 
 /// The list, most recently used first.
 #[component]
@@ -41,22 +41,24 @@ pub fn ConversationList(desk: Desk) -> impl IntoView {
                 _ => None,
             }}
             <details node_ref=drawer>
-                <summary>"Earlier conversations"</summary>
+                <summary>"Earlier questions"</summary>
                 <Transition fallback=|| view! { <super::thread::Skeleton /> }>
                     {move || Suspend::new(async move {
                         match desk.summaries.await {
-                            Err(error) => Either::Left(view! { <Problem error /> }),
-                            Ok(list) if list.is_empty() => Either::Right(Either::Left(view! {
+                            Err(error) => view! { <Problem error /> }.into_any(),
+                            Ok(list) if list.is_empty() => view! {
                                 <p class="hint">"Your conversations are kept here."</p>
-                            })),
-                            Ok(list) => Either::Right(Either::Right(view! {
+                            }
+                            .into_any(),
+                            Ok(list) => view! {
                                 <ul>
                                     {list
                                         .into_iter()
-                                        .map(|summary| view! { <Entry summary delete deleting desk /> })
+                                        .map(|summary| view! { <Entry summary delete deleting desk /> }.into_any())
                                         .collect_view()}
                                 </ul>
-                            })),
+                            }
+                            .into_any(),
                         }
                     })}
                 </Transition>

@@ -6,7 +6,7 @@ use crate::{
     model::{coach::CoachStatus, material::Material},
     widgets::notice::{EmptyState, Problem},
 };
-use leptos::{either::EitherOf4, prelude::*};
+use leptos::prelude::*;
 
 /// How the title of the built-in sample begins, unless it was renamed.
 const SAMPLE: &str = "Cardiac output";
@@ -26,26 +26,26 @@ pub fn Opening(desk: Desk, status: Status) -> impl IntoView {
             {move || Suspend::new(async move {
                 let has_sample = materials.await.is_ok_and(|materials| has_sample(&materials));
                 match status.await {
-                    Err(error) => EitherOf4::A(view! { <Problem error /> }),
+                    Err(error) => view! { <Problem error /> }.into_any(),
                     Ok(status) if status.ready_materials > 0 => {
-                        EitherOf4::B(view! { <Invitation status has_sample desk /> })
+                        view! { <Invitation status has_sample desk /> }.into_any()
                     }
-                    Ok(status) if status.pending_materials > 0 => EitherOf4::C(view! {
+                    Ok(status) if status.pending_materials > 0 => view! {
                         <EmptyState
                             title="Your materials are being read"
                             sentence="As soon as one of them is ready you can ask about it. The library shows how far they are."
                         >
                             <a class="button" href="/library">"Open the library"</a>
                         </EmptyState>
-                    }),
-                    Ok(_) => EitherOf4::D(view! {
+                    }.into_any(),
+                    Ok(_) => view! {
                         <EmptyState
                             title="Nothing to ask about yet"
                             sentence="The coach answers from your own pages. Add a document or the built-in sample, then come back with a question."
                         >
                             <a class="button" href="/library">"Go to the library"</a>
                         </EmptyState>
-                    }),
+                    }.into_any(),
                 }
             })}
         </Suspense>

@@ -29,7 +29,7 @@ pub fn Sources(desk: Desk) -> impl IntoView {
                         .flatten()
                         .map(|conversation| exchanges(conversation.messages))
                         .unwrap_or_default();
-                    view! { <SourceList stored=Arc::new(stored) desk /> }
+                    view! { <SourceList stored=Arc::new(stored) desk /> }.into_any()
                 })}
             </Transition>
         </aside>

@@ -23,9 +23,9 @@ pub fn Thread(desk: Desk, status: Status) -> impl IntoView {
                 Ok(conversation) => {
                     let stored =
                         exchanges(conversation.map(|found| found.messages).unwrap_or_default());
-                    Either::Left(view! { <Messages stored desk status /> })
+                    view! { <Messages stored desk status /> }.into_any()
                 }
-                Err(error) => Either::Right(view! { <Missing error /> }),
+                Err(error) => view! { <Missing error /> }.into_any(),
             }
         })
     };
