@@ -18,11 +18,11 @@ use crate::{
     },
 };
 use chart::ChartFigure;
-use figures::{PeriodFigures, StandingFigures};
+use figures::figures;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{LazyRoute, hooks::use_location, lazy_route};
-use table::{CalendarTable, XpTable};
+use table::{calendar_table, xp_table};
 
 /// The periods the switch offers, in days.
 const PERIODS: [u32; 4] = [7, 30, 90, 365];
@@ -95,52 +95,55 @@ fn PeriodSwitch(period: Memo<u32>) -> impl IntoView {
 }
 
 /// The figures of one period, kept fresh while the page is open.
+///
+/// Numbers are drawn anew as a whole when they change: one effect, where one for each number would
+/// weigh more than the numbers. The charts stay, and take the newer figures in.
 #[component]
 fn Report(page: AnalyticsPage) -> impl IntoView {
     let page = RwSignal::new(page);
     follow(page);
     let has_activity = Memo::new(move |_| page.with(|page| page.overview.has_activity));
     move || {
-        if has_activity.get() {
-            view! {
-                <StandingFigures page />
-                <PeriodFigures page />
-                <ChartFigure
-                    title="Study days"
-                    page
-                    testid="calendar-chart"
-                    option=|page: &AnalyticsPage| page.calendar_chart.clone()
-                    summary=said_of_calendar
-                    heat=true
-                >
-                    <CalendarTable page />
-                </ChartFigure>
-                <ChartFigure
-                    title="XP"
-                    page
-                    testid="xp-chart"
-                    option=|page: &AnalyticsPage| page.xp_chart.clone()
-                    summary=said_of_xp
-                    heat=false
-                >
-                    <XpTable page />
-                </ChartFigure>
-            }
-            .into_any()
-        } else {
-            view! {
-                <EmptyState
-                    title="Your days will add up here"
-                    sentence="Add a document and read it, or ask the coach about it: study time, XP and your streak start with the first thing you do."
-                >
-                    <a class="button" href="/library">
-                        <Icon glyph=Glyph::Library />
-                        "Go to the library"
-                    </a>
-                </EmptyState>
-            }
-            .into_any()
+        if !has_activity.get() {
+            return view! { <NothingYet /> }.into_any();
         }
+        view! {
+            {move || page.with(|page| figures(&page.overview))}
+            <ChartFigure
+                title="Study days"
+                page
+                testid="calendar-chart"
+                option=|page: &AnalyticsPage| page.calendar_chart.clone()
+                summary=said_of_calendar
+                table=calendar_table
+                legend=true
+            />
+            <ChartFigure
+                title="XP"
+                page
+                testid="xp-chart"
+                option=|page: &AnalyticsPage| page.xp_chart.clone()
+                summary=said_of_xp
+                table=xp_table
+                legend=false
+            />
+        }
+        .into_any()
+    }
+}
+
+#[component]
+fn NothingYet() -> impl IntoView {
+    view! {
+        <EmptyState
+            title="Your days will add up here"
+            sentence="Add a document and read it, or ask the coach about it: study time, XP and your streak start with the first thing you do."
+        >
+            <a class="button" href="/library">
+                <Icon glyph=Glyph::Library />
+                "Go to the library"
+            </a>
+        </EmptyState>
     }
 }
 

@@ -1,10 +1,14 @@
 //! One chart with its title and its table. Without a script only the table is there.
 
-use crate::{browser::{echarts::Drawing, kept::Kept}, charts::LARGE_CELLS_DAYS, model::analytics::AnalyticsPage};
+use crate::{
+    browser::{echarts::Drawing, kept::Kept},
+    charts::LARGE_CELLS_DAYS,
+    model::analytics::AnalyticsPage,
+};
 use leptos::{html, prelude::*};
 
-/// A chart that `option` takes from the page, `summary` puts into a sentence, and `children` show
-/// as a table.
+/// A chart that `option` takes from the page, `summary` puts into a sentence, and `table` says in
+/// numbers.
 #[component]
 pub fn ChartFigure(
     title: &'static str,
@@ -12,9 +16,9 @@ pub fn ChartFigure(
     testid: &'static str,
     option: fn(&AnalyticsPage) -> String,
     summary: fn(&AnalyticsPage) -> String,
-    /// Whether its colours need a legend.
-    heat: bool,
-    children: Children,
+    table: fn(&AnalyticsPage) -> AnyView,
+    /// Whether its colours need one.
+    legend: bool,
 ) -> impl IntoView {
     let place = NodeRef::<html::Div>::new();
     let drawing = Kept::<Drawing>::empty();
@@ -28,33 +32,29 @@ pub fn ChartFigure(
             drawing.update(|drawing| drawing.update(option));
         }
     });
-    let size = move || {
-        page.with(|page| {
-            if page.days.len() <= LARGE_CELLS_DAYS {
-                "short"
-            } else {
-                "long"
-            }
-        })
+    // A period has one length as long as this stands.
+    let days = page.with_untracked(|page| page.days.len());
+    let class = match (legend, days <= LARGE_CELLS_DAYS) {
+        (true, true) => "chart heat short",
+        (true, false) => "chart heat long",
+        (false, _) => "chart",
     };
     view! {
         <figure class="chart-figure">
             <figcaption><h2>{title}</h2></figcaption>
             <div class="chart-scroll" tabindex="0" role="group" aria-label=title.to_owned() + " chart">
                 <div
-                    class="chart"
-                    class:heat=heat
-                    data-size=size
+                    class=class
                     data-testid=testid
                     role="img"
                     aria-label=move || page.with(summary)
                     node_ref=place
                 ></div>
             </div>
-            {heat.then(|| view! { <HeatLegend /> })}
+            {legend.then(|| view! { <HeatLegend /> })}
             <details>
                 <summary>"Show as table"</summary>
-                {children()}
+                {move || page.with(table)}
             </details>
         </figure>
     }

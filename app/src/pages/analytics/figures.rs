@@ -1,47 +1,81 @@
 //! The numbers: where the student stands today, and what the period held.
 
 use crate::{
-    model::analytics::{AnalyticsPage, Overview, Standing},
+    model::analytics::{Overview, Standing},
     widgets::{label, pixel::Flame},
 };
 use leptos::prelude::*;
 
-/// Streak, level and today's XP.
-#[component]
-pub fn StandingFigures(page: RwSignal<AnalyticsPage>) -> impl IntoView {
-    let standing = Memo::new(move |_| page.with(|page| page.overview.standing));
-    let of = move |figure: fn(Standing) -> u32| move || grouped(figure(standing.get()));
+/// Streak, level and today's XP, then the period's figures.
+pub fn figures(overview: &Overview) -> AnyView {
+    let standing = overview.standing;
+    let numbers = [
+        ("Study time", "stat-minutes", time(overview.minutes)),
+        (
+            "Sessions",
+            "stat-sessions",
+            grouped(overview.study_sessions),
+        ),
+        ("Questions", "stat-questions", grouped(overview.questions)),
+        ("Pages read", "stat-pages", grouped(overview.pages_read)),
+        (
+            "New documents",
+            "stat-materials",
+            grouped(overview.materials_added),
+        ),
+        ("Active days", "stat-days", grouped(overview.active_days)),
+    ]
+    .map(|(name, testid, value)| {
+        view! {
+            <div data-testid=testid>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+            </div>
+        }
+    });
     view! {
         <section class="standing" aria-label="Where you stand">
             <div class="streak">
-                {move || view! { <Flame lit={standing.get().current_streak_days > 0} /> }}
+                <Flame lit={standing.current_streak_days > 0} />
                 <p>
-                    <strong>{move || streak(standing.get().current_streak_days)}</strong>
-                    <span>{move || advice(standing.get())}</span>
+                    <strong>{streak(standing.current_streak_days)}</strong>
+                    <span>{advice(standing)}</span>
                 </p>
             </div>
             <div class="level">
                 <p>
-                    <strong>"Level " {of(|standing| standing.level)}</strong>
-                    <span>{of(|standing| standing.xp_total)} " XP in all"</span>
+                    <strong>{"Level ".to_owned() + &grouped(standing.level)}</strong>
+                    <span>{grouped(standing.xp_total) + " XP in all"}</span>
                 </p>
                 <progress
                     aria-label="Way to the next level"
-                    max=move || width(standing.get()).to_string()
-                    value=move || gained(standing.get()).to_string()
+                    max=width(standing).to_string()
+                    value=gained(standing).to_string()
                 ></progress>
-                <span class="hint">
-                    {of(|standing| standing.next_level_at_xp.saturating_sub(standing.xp_total))}
-                    " XP to level "
-                    {of(|standing| standing.level + 1)}
-                </span>
+                <span class="hint">{ahead(standing)}</span>
             </div>
             <p class="xp-today" data-testid="stat-xp">
-                <strong>{of(|standing| standing.xp_today)}</strong>
+                <strong>{grouped(standing.xp_today)}</strong>
                 <span>"XP today"</span>
             </p>
         </section>
+        <section class="period" aria-labelledby="period-title">
+            <h2 id="period-title">{title(overview.days)}</h2>
+            <dl>{Vec::from(numbers)}</dl>
+        </section>
     }
+    .into_any()
+}
+
+/// `35 XP to level 2`.
+fn ahead(standing: Standing) -> String {
+    let missing = standing.next_level_at_xp.saturating_sub(standing.xp_total);
+    [
+        &grouped(missing),
+        " XP to level ",
+        &grouped(standing.level + 1),
+    ]
+    .concat()
 }
 
 /// XP from this level to the next.
@@ -83,32 +117,6 @@ fn advice(standing: Standing) -> String {
         today.to_owned() + &longest
     } else {
         today.trim_end().to_owned()
-    }
-}
-
-/// What the period held.
-#[component]
-pub fn PeriodFigures(page: RwSignal<AnalyticsPage>) -> impl IntoView {
-    let figure = move |name: &'static str, testid: &'static str, value: fn(&Overview) -> String| {
-        view! {
-            <div data-testid=testid>
-                <dt>{name}</dt>
-                <dd>{move || page.with(|page| value(&page.overview))}</dd>
-            </div>
-        }
-    };
-    view! {
-        <section class="period" aria-labelledby="period-title">
-            <h2 id="period-title">{move || page.with(|page| title(page.overview.days))}</h2>
-            <dl>
-                {figure("Study time", "stat-minutes", |of| time(of.minutes))}
-                {figure("Sessions", "stat-sessions", |of| grouped(of.study_sessions))}
-                {figure("Questions", "stat-questions", |of| grouped(of.questions))}
-                {figure("Pages read", "stat-pages", |of| grouped(of.pages_read))}
-                {figure("New documents", "stat-materials", |of| grouped(of.materials_added))}
-                {figure("Active days", "stat-days", |of| grouped(of.active_days))}
-            </dl>
-        </section>
     }
 }
 

@@ -17,52 +17,65 @@ fn rows(page: &AnalyticsPage) -> Vec<DayActivity> {
 }
 
 /// Minutes and activities of each day.
-#[component]
-pub fn CalendarTable(page: RwSignal<AnalyticsPage>) -> impl IntoView {
-    let row = |day: DayActivity| {
-        let minutes = if day.frozen && day.minutes == 0 {
-            "Kept by a freeze".to_owned()
-        } else {
-            day.minutes.to_string()
-        };
-        [minutes, day.activities.to_string()]
-    };
-    view! { <DayTable page caption="Study time of each day" columns=["Minutes", "Activities"] row /> }
+pub fn calendar_table(page: &AnalyticsPage) -> AnyView {
+    table(
+        page,
+        "Study time of each day",
+        ["Minutes", "Activities"],
+        |day| {
+            let minutes = if day.frozen && day.minutes == 0 {
+                "Kept by a freeze".to_owned()
+            } else {
+                day.minutes.to_string()
+            };
+            [minutes, day.activities.to_string()]
+        },
+    )
 }
 
 /// XP of each day and the sum.
-#[component]
-pub fn XpTable(page: RwSignal<AnalyticsPage>) -> impl IntoView {
-    let row = |day: DayActivity| [day.xp.to_string(), day.xp_total.to_string()];
-    view! { <DayTable page caption="XP of each day" columns=["XP that day", "XP in total"] row /> }
+pub fn xp_table(page: &AnalyticsPage) -> AnyView {
+    table(
+        page,
+        "XP of each day",
+        ["XP that day", "XP in total"],
+        |day| [day.xp.to_string(), day.xp_total.to_string()],
+    )
 }
 
-#[component]
-fn DayTable(
-    page: RwSignal<AnalyticsPage>,
+fn table(
+    page: &AnalyticsPage,
     caption: &'static str,
-    columns: [&'static str; 2],
-    row: fn(DayActivity) -> [String; 2],
-) -> impl IntoView {
+    [first, second]: [&'static str; 2],
+    cells: fn(DayActivity) -> [String; 2],
+) -> AnyView {
+    let rows = rows(page)
+        .into_iter()
+        .map(|day| {
+            let [first, second] = cells(day);
+            view! {
+                <tr>
+                    <th scope="row">{label::date(day.date)}</th>
+                    <td>{first}</td>
+                    <td>{second}</td>
+                </tr>
+            }
+        })
+        .collect_view();
     view! {
         <table>
             <caption>{caption} ". Days without any activity are left out."</caption>
             <thead>
                 <tr>
                     <th scope="col">"Day"</th>
-                    {columns.map(|column| view! { <th scope="col">{column}</th> }).collect_view()}
+                    <th scope="col">{first}</th>
+                    <th scope="col">{second}</th>
                 </tr>
             </thead>
-            <tbody>
-                {move || page.with(rows).into_iter().map(|day| view! {
-                    <tr>
-                        <th scope="row">{label::date(day.date)}</th>
-                        {row(day).map(|cell| view! { <td>{cell}</td> }).collect_view()}
-                    </tr>
-                }).collect_view()}
-            </tbody>
+            <tbody>{rows}</tbody>
         </table>
     }
+    .into_any()
 }
 
 #[cfg(test)]
