@@ -161,11 +161,15 @@ fn cut(block: &str) -> Vec<(usize, usize)> {
     let mut ranges: Vec<(usize, usize)> = Vec::new();
     for (mut at, mut piece) in flat.split_sentence_bound_indices() {
         let end = at + piece.len();
-        if let Some(last) = ranges.last_mut() {
-            let aside = leading_aside(piece);
-            last.1 += aside;
+        let aside = leading_aside(piece);
+        if let (Some(last), true) = (ranges.last_mut(), aside > 0) {
+            last.1 = at + aside;
             at += aside;
             piece = &piece[aside..];
+            if !piece.trim().is_empty() {
+                ranges.push((at, end));
+            }
+            continue;
         }
         match ranges.last_mut() {
             Some(last) if continues(&flat[last.0..last.1], piece) => last.1 = end,
@@ -185,7 +189,7 @@ fn leading_aside(piece: &str) -> usize {
     match inside.find(')') {
         Some(close) if close <= ASIDE_MAX_BYTES => {
             let rest = inside[close + 1..].trim_start();
-            if rest.starts_with(char::is_alphanumeric) {
+            if rest.is_empty() || rest.starts_with(char::is_alphanumeric) {
                 piece.len() - rest.len()
             } else {
                 0

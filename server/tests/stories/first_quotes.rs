@@ -26,8 +26,10 @@ use std::{
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+type Documents = &'static [(&'static str, &'static [(&'static str, &'static str)])];
+
 /// Ends of file names in the folder, each with questions and words their answers must contain.
-const DOCUMENTS: &[(&str, &[(&str, &str)])] = &[
+const DOCUMENTS: Documents = &[
     (
         "Think_Python_Glossary_by_Alphabetic_order.pdf",
         &[
@@ -87,6 +89,59 @@ const DOCUMENTS: &[(&str, &[(&str, &str)])] = &[
     ),
 ];
 
+/// Others, one of them German, whose questions were written after the choice of quotes was tuned.
+const UNSEEN: Documents = &[
+    (
+        "Application_Security_Verification_Standard_4.0.3-de.pdf",
+        &[
+            (
+                "Wie viele Fehlversuche pro Stunde dürfen bei einem Konto höchstens möglich sein?",
+                "100",
+            ),
+            (
+                "Wie lang müssen vom System generierte Anfangspasswörter mindestens sein?",
+                "6 Zeichen",
+            ),
+            (
+                "Warum sind die Maßnahmen zur Speicherung der Anmeldedaten nicht mit L1 gekennzeichnet?",
+                "Penetrationstests können diese",
+            ),
+            (
+                "Welche Konten müssen deaktiviert oder gelöscht sein?",
+                "Standardkonten",
+            ),
+        ],
+    ),
+    (
+        "cweb.pdf",
+        &[
+            ("Who adapted the WEB system to C?", "Silvio Levy"),
+            (
+                "Of which two programs does the CWEB system consist?",
+                "CTANGLE",
+            ),
+            ("What is a CWEB control code?", "two-character combination"),
+            (
+                "What happens to text that is in limbo?",
+                "ignored by CTANGLE",
+            ),
+        ],
+    ),
+    (
+        "README_FlagshipCombinedReviews.pdf",
+        &[
+            (
+                "Which license does the Cheat Sheet project use?",
+                "CC By SA",
+            ),
+            (
+                "Who are the leaders of the Cheat Sheet Series project?",
+                "Dominique Righetto",
+            ),
+        ],
+    ),
+];
+
 const OFF_TOPIC: &[&str] = &[
     "What is the capital of Mongolia?",
     "How long does sourdough bread have to rise?",
@@ -114,7 +169,7 @@ fn root() -> PathBuf {
 }
 
 /// `None` when the folder of PDFs is not named.
-async fn desk(with_model: bool) -> Option<Desk> {
+async fn desk(documents: Documents, with_model: bool) -> Option<Desk> {
     let corpus = PathBuf::from(std::env::var_os("CORPUS_DIR")?);
     let dir = tempfile::TempDir::new().unwrap();
     let db = Db::open(&dir.path().join("studyin.db")).await.unwrap();
@@ -147,7 +202,7 @@ async fn desk(with_model: bool) -> Option<Desk> {
         },
     );
     let worker = tokio::spawn(ingest.clone().run(stop.clone()));
-    for (name, _) in DOCUMENTS {
+    for (name, _) in documents {
         let path = std::fs::read_dir(&corpus)
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -238,9 +293,9 @@ fn first_quote(answer: &Message) -> String {
 }
 
 /// Asks everything; how many first quotes hold the answer, of how many, and what was not refused.
-async fn examine(desk: &Desk) -> (usize, usize, Vec<&'static str>) {
+async fn examine(desk: &Desk, documents: Documents) -> (usize, usize, Vec<&'static str>) {
     let (mut held, mut all) = (0, 0);
-    for (document, questions) in DOCUMENTS {
+    for (document, questions) in documents {
         for (question, answer) in *questions {
             let started = std::time::Instant::now();
             let message = ask(desk, question).await;
@@ -273,18 +328,22 @@ async fn examine(desk: &Desk) -> (usize, usize, Vec<&'static str>) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs CORPUS_DIR and the embedding model"]
 async fn the_first_quote_contains_the_answer_and_other_topics_are_refused() {
-    let Some(desk) = desk(true).await else { return };
-    let (held, all, answered) = examine(&desk).await;
-    assert!(held * 10 >= all * 8, "{held} of {all}");
-    assert!(answered.is_empty(), "{answered:?}");
+    for documents in [DOCUMENTS, UNSEEN] {
+        let Some(desk) = desk(documents, true).await else {
+            return;
+        };
+        let (held, all, answered) = examine(&desk, documents).await;
+        assert!(held * 10 >= all * 8, "{held} of {all}");
+        assert!(answered.is_empty(), "{answered:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs CORPUS_DIR"]
 async fn without_the_model_the_first_quote_still_mostly_contains_the_answer() {
-    let Some(desk) = desk(false).await else {
+    let Some(desk) = desk(DOCUMENTS, false).await else {
         return;
     };
-    let (held, all, _) = examine(&desk).await;
+    let (held, all, _) = examine(&desk, DOCUMENTS).await;
     assert!(held * 10 >= all * 6, "{held} of {all}");
 }

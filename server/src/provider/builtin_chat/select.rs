@@ -19,6 +19,9 @@ const QUOTES_MAX: usize = 4;
 const QUOTE_MAX_CHARS: usize = 400;
 /// Most sentences that are compared; eight passages of a page's third hold about eighty.
 const SENTENCES_MAX: usize = 100;
+/// Passages all of whose sentences are compared; of the others only those with a word of the
+/// question.
+const COMPARED_PASSAGES: usize = 4;
 /// Sentences whose surroundings are compared too.
 const WINDOWS_MAX: usize = 16;
 /// Shorter pieces are page numbers, labels, halves of formulas.
@@ -131,7 +134,9 @@ fn with_their_terms(text: &str) -> Vec<Sentence> {
     for sentence in prose::sentences(text) {
         match joined.last_mut() {
             Some(term)
-                if term.text.ends_with(':') && term.text.chars().count() <= TERM_MAX_CHARS =>
+                if term.text.ends_with(':')
+                    && term.text.chars().count() <= TERM_MAX_CHARS
+                    && list_number(&sentence.text).is_none() =>
             {
                 term.end = sentence.end;
                 term.block = sentence.block;
@@ -219,13 +224,19 @@ async fn meaning_scores(
     embedder: &dyn Embedder,
 ) -> Result<Vec<f32>, EmbedError> {
     let asked = embedder.embed_query(question).await?;
-    let texts = candidates.iter().map(|c| c.text.clone()).collect();
-    let vectors = embedder.embed_documents(texts).await?;
-    let mut alone = Vec::with_capacity(candidates.len());
-    for (candidate, vector) in candidates.iter_mut().zip(vectors) {
-        candidate.own = cosine(&asked, &vector);
-        alone.push(candidate.own);
-        candidate.vector = Some(vector);
+    let promising: Vec<usize> = (0..candidates.len())
+        .filter(|at| candidates[*at].place.0 < COMPARED_PASSAGES || candidates[*at].own > 0.0)
+        .collect();
+    let texts = promising.iter().map(|at| candidates[*at].text.clone());
+    let vectors = embedder.embed_documents(texts.collect()).await?;
+    let mut alone = vec![0.0; candidates.len()];
+    for candidate in candidates.iter_mut() {
+        candidate.own = 0.0;
+    }
+    for (at, vector) in promising.into_iter().zip(vectors) {
+        alone[at] = cosine(&asked, &vector);
+        candidates[at].own = alone[at];
+        candidates[at].vector = Some(vector);
     }
     let mut best: Vec<usize> = (0..alone.len()).collect();
     best.sort_by(|a, b| {
@@ -275,8 +286,8 @@ fn flaws(text: &str) -> f32 {
     } else if !text.ends_with(['.', '!', ':', ';', ')', '"', '”']) && chars < 60 {
         flaws += 0.06;
     }
-    if letters > 0 && !text.chars().any(char::is_lowercase) {
-        flaws += 0.15;
+    if is_heading(text) {
+        flaws += 0.12;
     }
     if text.ends_with('?') {
         flaws += 0.15;
@@ -348,10 +359,14 @@ fn grow(
         let before = range.start.checked_sub(1).filter(|at| free(*at));
         let after = Some(range.end).filter(|at| free(*at));
         let worth = |other: usize, needed: bool| {
+            let at_end = other >= range.end;
             let other = &candidates[other];
             let near = if other.block == own.block { 0.05 } else { 0.0 };
             if needed {
                 f32::MAX
+            } else if at_end && is_heading(&other.text) {
+                // What follows it is another matter.
+                f32::MIN
             } else if other.own > 0.0 && other.own + near >= WORTH_JOINING * own.own {
                 other.own + near
             } else {
@@ -363,7 +378,8 @@ fn grow(
         let options = [
             before.map(|at| {
                 let text = &candidates[at].text;
-                let needed = text.ends_with(':') || refers_back(first) || follows(text, first);
+                let needed =
+                    text.ends_with(':') || refers_back(text, first) || follows(text, first);
                 (at, worth(at, needed))
             }),
             after.map(|at| {
@@ -390,8 +406,8 @@ fn grow(
     }
 }
 
-/// Whether a sentence leans on the one before it.
-fn refers_back(text: &str) -> bool {
+/// Whether a sentence leans on the one `before` it: by its first word, or as its second half.
+fn refers_back(before: &str, text: &str) -> bool {
     const BACK: &[&str] = &[
         "this",
         "these",
@@ -417,16 +433,32 @@ fn refers_back(text: &str) -> bool {
     ];
     let first = text.split_whitespace().next().unwrap_or_default();
     let first = first.trim_end_matches([',', '.']).to_lowercase();
-    BACK.contains(&first.as_str()) || text.chars().next().is_some_and(char::is_lowercase)
+    let is_half = text.starts_with(char::is_lowercase)
+        && !before.ends_with(['.', '!', '?', ':', ')'])
+        && !is_heading(before);
+    BACK.contains(&first.as_str()) || is_half
 }
 
 /// Whether `second` is the next point of a numbered list.
 fn follows(first: &str, second: &str) -> bool {
-    let number = |text: &str| -> Option<u32> {
-        let label = text.split_whitespace().next()?;
-        label.strip_suffix(['.', ')'])?.parse().ok()
+    matches!((list_number(first), list_number(second)), (Some(a), Some(b)) if b == a + 1)
+}
+
+/// The number a point of a list begins with.
+fn list_number(text: &str) -> Option<u32> {
+    let label = text.split_whitespace().next()?;
+    label.strip_suffix(['.', ')'])?.parse().ok()
+}
+
+/// A title rather than a sentence: no end, and hardly a word that begins small.
+fn is_heading(text: &str) -> bool {
+    let begins = |small: fn(char) -> bool| {
+        text.split_whitespace()
+            .filter(|word| word.chars().next().is_some_and(small))
+            .count()
     };
-    matches!((number(first), number(second)), (Some(a), Some(b)) if b == a + 1)
+    let (small, all) = (begins(char::is_lowercase), begins(char::is_alphabetic));
+    !text.ends_with(['.', '!', '?', ':', ';']) && small * 4 < all
 }
 
 fn likeness(left: &Candidate, right: &Candidate) -> f32 {
