@@ -3,6 +3,7 @@
 
 pub mod echarts;
 pub mod events;
+pub mod fragment;
 pub mod kept;
 pub mod socket;
 pub mod upload;

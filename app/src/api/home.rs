@@ -1,23 +1,39 @@
 //! The home page in one call.
 
-use crate::error::AppError;
+use crate::{
+    error::AppError,
+    model::{
+        home::{GoOn, Home, RecentMaterial},
+        id::UserId,
+    },
+    pages::home::{desk_html, landing_html},
+    ports::Services,
+    widgets::{label, material as words},
+};
 use leptos::prelude::*;
 
-/// The home page as HTML: the desk of a student, or what a visitor sees.
+/// Materials shown on the home page.
+const RECENT: usize = 4;
+
+/// The home page as HTML: the desk of a student, or what a visitor sees. The browser asks for it
+/// when it comes to the page from another one, and when something on it has changed.
 #[server(name = FetchHome, prefix = "/api/fn", endpoint = "home")]
 pub async fn home() -> Result<String, AppError> {
-    use crate::{
-        model::home::{GoOn, Home, RecentMaterial},
-        pages::home::{desk_html, landing_html},
-        ports::FormState,
-        widgets::{label, material as words},
-    };
+    use crate::ports::{CurrentUser, FormState};
 
-    /// Materials shown on the home page.
-    const RECENT: usize = 4;
+    let services = use_context::<Services>().ok_or_else(AppError::signed_out)?;
+    let user = use_context::<CurrentUser>().and_then(|current| current.0);
+    let signups_open = use_context::<FormState>().is_some_and(|form| form.signups_open);
+    rendered(&services, user.map(|user| user.id), signups_open).await
+}
 
-    let Ok((services, user)) = super::signed_in() else {
-        let signups_open = use_context::<FormState>().is_some_and(|form| form.signups_open);
+/// What [`home`] answers; the server calls it before it renders the page itself.
+pub async fn rendered(
+    services: &Services,
+    user: Option<UserId>,
+    signups_open: bool,
+) -> Result<String, AppError> {
+    let Some(user) = user else {
         return Ok(landing_html(signups_open));
     };
     let materials = services.materials.list(user).await?;
@@ -29,13 +45,14 @@ pub async fn home() -> Result<String, AppError> {
         streak_safe_today: standing.streak_safe_today,
         xp_today: standing.xp_today,
         level: standing.level,
-        xp_to_next_level: standing
-            .next_level_at_xp
-            .saturating_sub(standing.xp_total),
+        xp_to_next_level: standing.next_level_at_xp.saturating_sub(standing.xp_total),
         go_on: match last {
             Some(last) => GoOn {
                 href: format!("/coach/{}", last.id),
-                kicker: format!("Continue where you stopped, {}", label::day(last.updated_at)),
+                kicker: format!(
+                    "Continue where you stopped, {}",
+                    label::day(last.updated_at)
+                ),
                 title: last.title,
             },
             None => GoOn {

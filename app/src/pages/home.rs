@@ -1,46 +1,54 @@
 //! `/`: what this is for a visitor; the desk as she left it for a student.
 
 use crate::{
-    api::home::home,
-    browser::{events, kept::Kept},
+    browser::{events, fragment, kept::Kept},
+    error::AppError,
     model::home::{GoOn, Home, RecentMaterial},
     widgets::{
         icon::{Glyph, Icon},
-        notice::EmptyState,
+        notice::{EmptyState, Problem},
         pixel::Flame,
     },
 };
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_meta::Title;
+
+/// The home page as the server has rendered it, provided as context for this page alone.
+#[derive(Clone, Debug)]
+pub struct HomeHtml(pub String);
 
 /// The home page.
 ///
-/// Nothing on it needs a script, and it is part of the first download: the server sends it as HTML,
-/// and the browser only puts it in place.
+/// It is part of the first download, so it holds no view and parses nothing: the server sends HTML,
+/// and the browser leaves it in place, or asks for it when it comes from another page.
 #[component]
 pub fn HomePage() -> impl IntoView {
-    let page = Resource::new(|| (), |()| home());
+    let html = use_context::<HomeHtml>()
+        .map(|home| home.0)
+        .unwrap_or_default();
+    let place = NodeRef::<html::Div>::new();
     let follower = Kept::empty();
     Effect::new(move |_| {
-        let opened = events::follow(&["material", "activity"], move |_, _| page.refetch());
+        let Some(place) = place.get() else {
+            return;
+        };
+        if place.first_element_child().is_none() {
+            fragment::show("/api/fn/home", &place);
+        }
+        let opened = events::follow(&["material", "activity"], move |_, _| {
+            fragment::show("/api/fn/home", &place);
+        });
         follower.keep(opened);
     });
     view! {
         <Title text="" />
-        <Transition fallback=|| ()>
-            {move || Suspend::new(async move {
-                let (problem, html) = match page.await {
-                    Ok(html) => (String::new(), html),
-                    Err(error) => (error.message, String::new()),
-                };
-                let is_fine = problem.is_empty();
-                view! {
-                    <p class="notice problem" role="alert" hidden=is_fine>{problem}</p>
-                    <div class="home" inner_html=html></div>
-                }
-            })}
-        </Transition>
+        <div class="home" node_ref=place inner_html=html></div>
     }
+}
+
+/// What went wrong instead, as HTML.
+pub fn problem_html(error: AppError) -> String {
+    view! { <Problem error /> }.to_html()
 }
 
 /// A student's desk as HTML.

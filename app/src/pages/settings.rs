@@ -30,7 +30,12 @@ impl LazyRoute for SettingsRoute {
         view! {
             <Title text="Settings" />
             <div class="settings">
-                <h1>"Settings"</h1>
+                <div class="section-head">
+                    <h1>"Settings"</h1>
+                    <form method="post" action="/logout">
+                        <button class="button quiet" type="submit">"Log out"</button>
+                    </form>
+                </div>
                 <Suspense fallback=|| view! { <div class="skeleton"></div> }>
                     {move || Suspend::new(async move {
                         match profile.await {
@@ -59,12 +64,6 @@ impl LazyRoute for SettingsRoute {
                             </p>
                         </div>
                         <button class="button quiet" type="submit">"Change password"</button>
-                    </form>
-                </section>
-                <section aria-labelledby="leave-title">
-                    <h2 id="leave-title">"Leave"</h2>
-                    <form method="post" action="/logout">
-                        <button class="button quiet" type="submit">"Log out"</button>
                     </form>
                 </section>
             </div>

@@ -1,7 +1,10 @@
 //! The pages: Leptos renders them, this file decides who may see which and what they are given.
 
 use super::{forms, headers::page_policy, next, origin, session::Visitor, state::AppState};
-use app::ports::{CurrentUser, FormState, PlainPage};
+use app::{
+    pages::home::{HomeHtml, problem_html},
+    ports::{CurrentUser, FormState, PlainPage},
+};
 use axum::{
     Router,
     body::Body,
@@ -79,8 +82,15 @@ pub async fn render(
     let host = origin::host(request.uri(), request.headers()).map(str::to_owned);
     let reload_port = state.reload_port;
     let ports = ports(state, visitor);
+    let home = match request.uri().path() {
+        "/" => Some(home(state, visitor, &form).await),
+        _ => None,
+    };
     let context = move || {
         ports();
+        if let Some(home) = &home {
+            provide_context(home.clone());
+        }
         provide_context(form.clone());
         if is_plain {
             provide_context(PlainPage);
@@ -101,6 +111,13 @@ pub async fn render(
         HeaderValue::from_static("private, no-store"),
     );
     response
+}
+
+/// The home page, rendered beforehand.
+async fn home(state: &AppState, visitor: &Visitor, form: &FormState) -> HomeHtml {
+    let user = visitor.profile().map(|profile| profile.id);
+    let html = app::api::home::rendered(&state.services, user, form.signups_open).await;
+    HomeHtml(html.unwrap_or_else(problem_html))
 }
 
 /// What every page and every server function finds in its context.
