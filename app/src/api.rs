@@ -14,7 +14,10 @@ use crate::{
 use leptos::prelude::use_context;
 
 /// The ports and the signed-in user's id, or the error a visitor gets.
-#[allow(dead_code, reason = "called in the functions' bodies, which the browser's build leaves out")]
+#[allow(
+    dead_code,
+    reason = "called in the functions' bodies, which the browser's build leaves out"
+)]
 pub fn signed_in() -> Result<(Services, UserId), AppError> {
     let user = use_context::<CurrentUser>()
         .and_then(|current| current.0)

@@ -18,10 +18,19 @@ const BACKLOG: usize = 1_024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Uploaded, renamed, or moved on in its ingest; what can be searched is the same.
-    MaterialChanged { user: UserId, material: MaterialId },
+    MaterialChanged {
+        user: UserId,
+        material: MaterialId,
+    },
     /// Its passages or vectors can be searched from now on.
-    MaterialSearchable { user: UserId, material: MaterialId },
-    MaterialDeleted { user: UserId, material: MaterialId },
+    MaterialSearchable {
+        user: UserId,
+        material: MaterialId,
+    },
+    MaterialDeleted {
+        user: UserId,
+        material: MaterialId,
+    },
     /// An answer, whole or in part, is stored.
     AnswerRecorded {
         user: UserId,
@@ -32,7 +41,9 @@ pub enum Change {
         conversation: ConversationId,
     },
     /// Study time, XP or the streak moved.
-    ActivityRecorded { user: UserId },
+    ActivityRecorded {
+        user: UserId,
+    },
 }
 
 /// What derived values hang on.

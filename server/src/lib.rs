@@ -58,13 +58,19 @@ const HASH_FILE: &str = "hash.txt";
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("The data folder {0} cannot be used: {1}. Set DATA_DIR to a folder this user may write to.")]
+    #[error(
+        "The data folder {0} cannot be used: {1}. Set DATA_DIR to a folder this user may write to."
+    )]
     DataDir(PathBuf, io::Error),
-    #[error("Another server is running on the data folder {0}. Stop it first, or set DATA_DIR to another folder.")]
+    #[error(
+        "Another server is running on the data folder {0}. Stop it first, or set DATA_DIR to another folder."
+    )]
     DataDirInUse(PathBuf),
     #[error("The database cannot be opened: {0}")]
     Database(#[from] StoreError),
-    #[error("The address {0} cannot be listened on: {1}. Set HOST and PORT to a free address of this machine.")]
+    #[error(
+        "The address {0} cannot be listened on: {1}. Set HOST and PORT to a free address of this machine."
+    )]
     Listen(SocketAddr, io::Error),
     #[error("The chat provider cannot be used: {0}")]
     Chat(#[from] provider::chat::ChatConfigError),

@@ -36,6 +36,9 @@ pub enum StoreError {
     /// A stored value that no version of this program writes.
     #[error("stored {column} holds an unknown value {value:?}")]
     Corrupt { column: &'static str, value: String },
+    /// A load that several callers were waiting for failed; the text is the first one's error.
+    #[error("{0}")]
+    Shared(String),
     #[error("SQLite {0} is too old; 3.51.3 or newer is needed")]
     TooOld(String),
 }
@@ -128,5 +131,9 @@ impl Db {
 
 fn parse_version(text: &str) -> Option<(u32, u32, u32)> {
     let mut parts = text.split('.').map(str::parse);
-    Some((parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?))
+    Some((
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+    ))
 }
