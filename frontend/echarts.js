@@ -48,6 +48,7 @@ function palette(element) {
     muted: read("--muted"),
     line: read("--line"),
     accent: read("--accent"),
+    mark: read("--mark"),
     heat: [0, 1, 2, 3, 4].map((step) => read(`--heat-${step}`)),
   };
   probe.remove();
@@ -105,10 +106,10 @@ function dress(option, colours) {
     if (series.type !== "heatmap") continue;
     // A row is the day, its minutes, what to say about it, and whether it was frozen.
     series.tooltip = { formatter: ({ value }) => value[2] };
-    series.itemStyle = { borderColor: colours.paper, borderWidth: 3, borderRadius: 5 };
+    series.itemStyle = { borderColor: colours.paper, borderWidth: 3, borderRadius: 4 };
     series.emphasis = { itemStyle: { borderColor: colours.ink, borderWidth: 1.5 } };
     series.data = series.data.map((value) =>
-      value[3] ? { value, itemStyle: { borderColor: colours.accent, borderWidth: 1.5, borderType: "dotted" } } : value,
+      value[3] ? { value, visualMap: false, itemStyle: { color: colours.mark } } : value,
     );
   }
   option.animation = !still.matches;
