@@ -1,6 +1,8 @@
 //! What happens on the coach page: asking, hearing the answer, and what to do when the line breaks.
 //! It draws nothing. Everything here is signals, so a `Desk` can be copied into any closure.
 //!
+//! Over 400 lines because it is one state machine: each stage says what every event means in it.
+//!
 //! Invariant: what the student typed is either in the composer, in the exchange on screen, or
 //! stored by the server; a failure moves it back to the composer.
 
