@@ -199,8 +199,8 @@ fn Landing(signups_open: bool) -> impl IntoView {
                     </p>
                 </div>
                 <div class="exchange" aria-hidden="true">
-                    <p class="question">"How much does the heart pump at rest?"</p>
-                    <p class="answer">"About five litres a minute, from seventy beats of seventy millilitres." <span class="citation">"1"</span></p>
+                    <p class="specimen-question">"How much does the heart pump at rest?"</p>
+                    <p class="specimen-answer">"About five litres a minute, from seventy beats of seventy millilitres." <span class="specimen-citation">"1"</span></p>
                 </div>
             </figure>
             <ul class="promises">

@@ -25,6 +25,7 @@ impl LazyRoute for LoginRoute {
             <Title text="Log in" />
             <section class="account">
                 <h1>"Welcome back"</h1>
+                {returns.then(|| view! { <p class="lead">"Log in to see the page you asked for."</p> })}
                 {form.notice.map(|notice| view! { <div class="notice" role="status">{notice}</div> })}
                 {form.problem.map(|problem| view! { <div class="notice problem" role="alert" id="problem">{problem}</div> })}
                 <form method="post" action="/login">
@@ -42,7 +43,6 @@ impl LazyRoute for LoginRoute {
                 {form.signups_open.then(|| view! {
                     <p class="aside">"New here? " <a href="/signup" rel="external">"Create an account"</a></p>
                 })}
-                {returns.then(|| view! { <p class="aside">"You will go back to where you were going."</p> })}
             </section>
         }
         .into_any()
