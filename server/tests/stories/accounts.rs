@@ -351,7 +351,11 @@ async fn sessions_outlive_a_restart_and_end_with_a_reset_password() {
     );
     let reset = tool(&["reset-password", "mara@example.org"]);
     let printed = String::from_utf8(reset.stdout).unwrap();
-    assert!(reset.status.success());
+    assert!(
+        reset.status.success(),
+        "{}",
+        String::from_utf8_lossy(&reset.stderr)
+    );
     let password = printed
         .lines()
         .find_map(|line| line.strip_prefix("New password: "))
