@@ -3,7 +3,7 @@
 use super::support::{PASSWORD, location, spawn_app, spawn_app_in, spawn_app_with};
 use chrono::TimeDelta;
 use reqwest::{StatusCode, header};
-use std::process::Command;
+use tokio::process::Command;
 
 #[tokio::test]
 async fn a_student_signs_up_leaves_and_comes_back() {
@@ -336,20 +336,19 @@ async fn sessions_outlive_a_restart_and_end_with_a_reset_password() {
     mara.set_cookie(cookie);
     assert!(mara.is_signed_in().await);
 
-    let tool = |arguments: &[&str]| {
+    // Waited for without blocking: the application runs on this thread, and one of its writes may
+    // have to end before the tool's can begin.
+    let tool = async |email: &str| {
         Command::new(env!("CARGO_BIN_EXE_server"))
-            .args(arguments)
+            .args(["reset-password", email])
             .env("DATA_DIR", &app.data_dir)
             .current_dir(&app.data_dir)
             .output()
+            .await
             .unwrap()
     };
-    assert!(
-        !tool(&["reset-password", "nobody@example.org"])
-            .status
-            .success()
-    );
-    let reset = tool(&["reset-password", "mara@example.org"]);
+    assert!(!tool("nobody@example.org").await.status.success());
+    let reset = tool("mara@example.org").await;
     let printed = String::from_utf8(reset.stdout).unwrap();
     assert!(
         reset.status.success(),
