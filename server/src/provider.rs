@@ -34,15 +34,23 @@ pub trait Embedder: Send + Sync {
     /// Numbers in each vector.
     fn dimension(&self) -> usize;
 
-    /// Embeds texts to be searched, in their order: L2-normalised, bounded batches inside.
-    /// Dropping the future stops the work at the next batch.
-    async fn embed_documents(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError>;
+    /// Embeds texts to be searched, in their order: L2-normalised, bounded batches inside; `None`
+    /// for a text this model cannot embed. Dropping the future stops the work at the next batch.
+    async fn embed_documents(
+        &self,
+        texts: Vec<String>,
+    ) -> Result<Vec<Option<Vec<f32>>>, EmbedError>;
 
     /// Embeds what is searched for. Does not queue behind documents.
     async fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError>;
 
     /// Tokens of `text` without special tokens, as this model counts them.
     fn count_tokens(&self, text: &str) -> usize;
+
+    /// What keeps it from working at the moment, for the student; a remote service may be down.
+    fn problem(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Why a text has no vector.

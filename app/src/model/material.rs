@@ -12,6 +12,13 @@ pub const TITLE_MAX_CHARS: usize = 200;
 #[serde(rename_all = "snake_case")]
 pub enum MediaType {
     Pdf,
+    Docx,
+    Pptx,
+    Xlsx,
+    Html,
+    Epub,
+    Png,
+    Jpeg,
     Markdown,
     PlainText,
 }
@@ -21,6 +28,15 @@ impl MediaType {
     pub const fn mime(self) -> &'static str {
         match self {
             Self::Pdf => "application/pdf",
+            Self::Docx => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            Self::Pptx => {
+                "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+            }
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Html => "text/html; charset=utf-8",
+            Self::Epub => "application/epub+zip",
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
             Self::Markdown => "text/markdown; charset=utf-8",
             Self::PlainText => "text/plain; charset=utf-8",
         }
@@ -45,6 +61,8 @@ pub enum FailureKind {
     Unsupported,
     /// Reading it took longer, or more memory, than the limits allow.
     GaveUp,
+    /// The student stopped it; the pages read so far stay searchable.
+    Cancelled,
     /// Something on the server's side, such as a full disk; trying again may help.
     Server,
 }
@@ -87,9 +105,58 @@ pub struct Material {
     /// Pages that gave no text of their own (pictures, blank pages).
     pub empty_pages: u32,
     pub state: MaterialState,
+    /// Pages that can be searched and read now, also while the rest is still on its way.
+    pub pages_searchable: u32,
+    /// Pages that could not be read although the document could; `page_faults` lists them.
+    pub page_fault_count: u32,
+    /// How fast it moves while it moves.
+    pub pace: Option<Pace>,
+    /// What the student should know although nothing failed, e.g. that the embedding service does
+    /// not answer and is tried again.
+    pub note: Option<String>,
     /// False while the search by meaning still lacks this material (no model yet).
     pub embedded: bool,
     pub uploaded_at: DateTime<Utc>,
+}
+
+/// How fast a material moves through its ingest.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pace {
+    pub pages_per_second: f32,
+    /// Estimated; unknown at the start.
+    pub remaining_seconds: Option<u32>,
+}
+
+/// A page that could not be read, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageFault {
+    /// From 1.
+    pub page: u32,
+    /// A sentence for the student.
+    pub reason: String,
+}
+
+/// A bookmark, chapter or slide title of a material.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutlineEntry {
+    /// From 1, the outermost.
+    pub level: u8,
+    pub title: String,
+    /// From 1.
+    pub page: u32,
+}
+
+/// A place in a material where the words looked for stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageHit {
+    /// From 1.
+    pub page: u32,
+    /// Where they stand on that page.
+    pub span: Span,
+    /// Some words around them.
+    pub before: String,
+    pub found: String,
+    pub after: String,
 }
 
 /// One page as the reader shows it.

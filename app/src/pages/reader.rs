@@ -150,7 +150,7 @@ fn Document(material: Material, page: Result<PageView, AppError>, wanted: Wanted
             &number.max(1).to_string(),
         ]
         .concat(),
-        MediaType::Markdown | MediaType::PlainText => "/files/".to_owned() + &id.to_string(),
+        _ => "/files/".to_owned() + &id.to_string(),
     };
     let download = ["/files/", &id.to_string(), "?download"].concat();
     let unsettled = material.state != MaterialState::Ready;

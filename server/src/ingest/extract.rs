@@ -10,7 +10,7 @@ mod pdf;
 mod text;
 
 use super::sniff::{self, Kind};
-use app::model::material::FailureKind;
+use app::model::material::{FailureKind, OutlineEntry};
 use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsString,
@@ -36,8 +36,26 @@ const STACK_BYTES: usize = 64 * 1024 * 1024;
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Line {
-    /// One page's raw text; `page` counts from 1, `pages` is the document's page count.
-    Page { page: u32, pages: u32, text: String },
+    /// Comes first where the document has bookmarks, chapters or slide titles.
+    Outline {
+        pages: u32,
+        outline: Vec<OutlineEntry>,
+    },
+    /// One page's raw text; `page` counts from 1, `pages` is the document's page count, `section`
+    /// the title in force where the page begins.
+    Page {
+        page: u32,
+        pages: u32,
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        section: Option<String>,
+    },
+    /// A page that cannot be read, with a sentence for the student.
+    Fault {
+        page: u32,
+        pages: u32,
+        fault: String,
+    },
     /// The whole document has been read.
     Done { done: Done },
     /// The document cannot be read.
@@ -247,7 +265,14 @@ impl PageWriter {
         if self.text_bytes > DOCUMENT_TEXT_MAX_BYTES {
             return Err(Failure::too_much_text().into());
         }
-        write_line(&Line::Page { page, pages, text }).map_err(Stop::Output)?;
+        let section = None;
+        write_line(&Line::Page {
+            page,
+            pages,
+            text,
+            section,
+        })
+        .map_err(Stop::Output)?;
         limits::allow_another_page();
         Ok(())
     }
@@ -282,6 +307,7 @@ mod tests {
             page: 1,
             pages: 2,
             text: "a\nb".into(),
+            section: None,
         };
         assert_eq!(
             serde_json::to_string(&page).unwrap(),

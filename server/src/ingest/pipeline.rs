@@ -6,7 +6,7 @@ use super::{
     clean,
     extract::Failure,
     files::Files,
-    sandbox::{ExtractError, Extractor, PagesRead},
+    sandbox::{Event, ExtractError, Extractor, Request},
 };
 use crate::{
     changes::{Change, Changes},
@@ -18,10 +18,12 @@ use crate::{
         materials::{self, NewChunk, NewText, NewVectors, Progress},
     },
 };
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
-use tokio::{sync::watch, time::Instant};
+use std::{io, sync::Arc, time::Duration};
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+/// Pages that may wait between the extracting child and the stages behind it.
+const EVENTS_WAITING: usize = 32;
 /// Texts embedded between two looks at progress and cancellation.
 const EMBED_BATCH: usize = 32;
 /// How often progress is written and told, so that a fast document does not flood the database.
@@ -75,18 +77,22 @@ pub async fn read(
 ) -> Result<Outcome, Fault> {
     let mut progress = Reporter::new(shop, job, cancel);
 
-    let file = shop.files.path(job.user, job.material);
-    let (page_read, pages_read) = watch::channel(PagesRead::default());
-    let raw = tokio::select! {
-        raw = shop.extractor.extract(&file, &page_read, cancel) => raw,
-        never = progress.follow(pages_read) => match never {},
+    let request = Request {
+        file: shop.files.path(job.user, job.material),
+        password: None,
     };
-    let raw = match raw {
-        Ok(raw) => raw,
+    let (sender, events) = mpsc::channel(EVENTS_WAITING);
+    let extracted = async {
+        let sender = sender;
+        shop.extractor.extract(&request, &sender, cancel).await
+    };
+    let (extracted, raw) = tokio::join!(extracted, collect(events, &mut progress));
+    match extracted {
+        Ok(()) => {}
         Err(ExtractError::Cancelled) => return Ok(Outcome::Dropped),
         Err(ExtractError::Document(failure)) => return Err(Fault::Document(failure)),
         Err(ExtractError::Spawn(error)) => return Err(Fault::Spawn(error)),
-    };
+    }
 
     let embedder = shop.embedder.current();
     let (pages, chunks) = clean_and_chunk(raw, embedder.clone()).await?;
@@ -167,6 +173,22 @@ pub async fn embed_missing(
     Ok(Outcome::Stored)
 }
 
+/// Every page's raw text; one that could not be read is empty.
+async fn collect(mut events: mpsc::Receiver<Event>, progress: &mut Reporter<'_>) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut pages = None;
+    while let Some(event) = events.recv().await {
+        match event {
+            Event::Opened { pages: count, .. } => pages = Some(count),
+            Event::Page { text, .. } => texts.push(text),
+            Event::Fault { .. } => texts.push(String::new()),
+        }
+        let page = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+        progress.report(Progress::Reading { page, pages }).await;
+    }
+    texts
+}
+
 /// Off the async threads: a long textbook takes seconds here.
 async fn clean_and_chunk(
     raw: Vec<String>,
@@ -207,7 +229,12 @@ async fn embed(
 
 async fn embed_batch(embedder: &dyn Embedder, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Fault> {
     let asked = texts.len();
-    let vectors = embedder.embed_documents(texts).await?;
+    let vectors: Vec<Vec<f32>> = embedder
+        .embed_documents(texts)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect();
     let dimension = embedder.dimension();
     let got = vectors
         .iter()
@@ -288,17 +315,6 @@ impl<'a> Reporter<'a> {
             Ok(false) => self.cancel.cancel(),
             // Progress is a courtesy: the final write will say what is wrong.
             Err(error) => tracing::warn!(material.id = %material, %error, "ingest.progress_failed"),
-        }
-    }
-
-    /// Reports pages as they are read; ends only by being dropped.
-    async fn follow(&mut self, mut pages_read: watch::Receiver<PagesRead>) -> Infallible {
-        loop {
-            let PagesRead { page, pages } = *pages_read.borrow_and_update();
-            self.report(Progress::Reading { page, pages }).await;
-            if pages_read.changed().await.is_err() {
-                return std::future::pending().await;
-            }
         }
     }
 

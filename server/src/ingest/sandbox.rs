@@ -5,17 +5,14 @@
 //! before is kept.
 
 use super::extract::{DOCUMENT_TEXT_MAX_BYTES, Failure, Line, PAGE_TEXT_MAX_BYTES, PAGES_MAX};
-use std::{
-    io,
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
+use app::model::material::OutlineEntry;
+use secrecy::{ExposeSecret, SecretString};
+use std::{io, path::PathBuf, process::Stdio, time::Duration};
 use tokio::{
-    io::{AsyncBufRead, AsyncBufReadExt, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStdout, Command},
-    sync::watch,
-    time::{Instant, timeout_at},
+    sync::mpsc,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +20,11 @@ use tokio_util::sync::CancellationToken;
 const LINE_MAX_BYTES: usize = 6 * PAGE_TEXT_MAX_BYTES + 1_024;
 /// Lines that are no page and no ending; a parser's stray print is forgiven, a flood is not.
 const STRAY_LINES_MAX: u32 = 1_000;
+/// Bookmarks kept of one document; a long textbook has some hundreds.
+const OUTLINE_MAX: usize = 5_000;
+/// What is said of a page on which the child died.
+const PAGE_GAVE_UP: &str =
+    "Reading this page took more time or memory than one page may use, so it was left out.";
 /// How often a child that died on a page is started again behind it.
 const RESTARTS_MAX: u32 = 3;
 
@@ -55,12 +57,31 @@ pub struct Extractor {
     pub patience: Patience,
 }
 
-/// How far the reading has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PagesRead {
-    /// The last page read, from 1; 0 before the first.
-    pub page: u32,
-    pub pages: Option<u32>,
+/// What is to be read.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub file: PathBuf,
+    /// Given to the child on its standard input and to nothing else.
+    pub password: Option<SecretString>,
+}
+
+/// What the child has found, in the order of the pages. Pages come without gaps, from 1 to
+/// `pages`; one that could not be read comes as [`Event::Fault`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Comes first, once, when the document could be opened.
+    Opened {
+        pages: u32,
+        outline: Vec<OutlineEntry>,
+    },
+    /// One page's raw text; `section` is the title in force where the page begins.
+    Page {
+        page: u32,
+        text: String,
+        section: Option<String>,
+    },
+    /// A page that could not be read, with a sentence for the student.
+    Fault { page: u32, reason: String },
 }
 
 /// Why there is no text.
@@ -76,59 +97,63 @@ pub enum ExtractError {
 }
 
 impl Extractor {
-    /// Takes the raw text out of `file`, one entry for each page; a page that could not be read is
-    /// empty. `page_read` is told of every page.
+    /// Takes the raw text out of a document and sends it, page by page; a full `events` makes the
+    /// child wait, without its time running.
     ///
     /// # Errors
     /// See [`ExtractError`]. The child is dead when this returns.
     pub async fn extract(
         &self,
-        file: &Path,
-        page_read: &watch::Sender<PagesRead>,
+        request: &Request,
+        events: &mpsc::Sender<Event>,
         cancel: &CancellationToken,
-    ) -> Result<Vec<String>, ExtractError> {
-        let mut reading = Reading::default();
-        let started = Instant::now();
+    ) -> Result<(), ExtractError> {
+        let mut reading = Reading::new(events);
         for restart in 0..=RESTARTS_MAX {
-            let first_page = reading.texts.len() + 1;
-            let mut child = self.spawn(file, first_page).map_err(ExtractError::Spawn)?;
+            let mut child = self
+                .spawn(request, reading.next_page)
+                .map_err(ExtractError::Spawn)?;
             let outcome = tokio::select! {
                 biased;
                 () = cancel.cancelled() => Err(ExtractError::Cancelled),
-                outcome = self.follow(&mut child, &mut reading, started, page_read) => outcome,
+                outcome = self.follow(&mut child, request, &mut reading) => outcome,
             };
             end(&mut child).await;
             match outcome? {
-                Ending::Done => return Ok(reading.into_pages()),
+                Ending::Done => return Ok(()),
                 Ending::Died { out_of_time } => {
                     // Nothing known about the document at all: the next try would end alike.
                     let Some(pages) = reading.pages else { break };
-                    tracing::warn!(
-                        page = reading.texts.len() + 1,
-                        restart,
-                        "ingest.extract_died"
-                    );
-                    if reading.texts.len() + 1 >= pages as usize || out_of_time {
+                    tracing::warn!(page = reading.next_page, restart, "ingest.extract_died");
+                    if reading.next_page >= pages || out_of_time {
                         break;
                     }
-                    reading.skip_page();
+                    reading.fault(PAGE_GAVE_UP.to_owned()).await?;
                 }
             }
         }
-        if reading.has_text() {
-            Ok(reading.into_pages())
-        } else {
-            Err(ExtractError::Document(Failure::gave_up()))
+        if !reading.has_text {
+            return Err(ExtractError::Document(Failure::gave_up()));
         }
+        while reading
+            .pages
+            .is_some_and(|pages| reading.next_page <= pages)
+        {
+            reading.fault(PAGE_GAVE_UP.to_owned()).await?;
+        }
+        Ok(())
     }
 
-    fn spawn(&self, file: &Path, first_page: usize) -> io::Result<Child> {
+    fn spawn(&self, request: &Request, first_page: u32) -> io::Result<Child> {
         let mut command = Command::new(&self.program);
         command
             .arg("extract")
-            .arg(file)
+            .arg(&request.file)
             .env_clear()
-            .stdin(Stdio::null())
+            .stdin(match request.password {
+                Some(_) => Stdio::piped(),
+                None => Stdio::null(),
+            })
             .stdout(Stdio::piped())
             // A parser's complaints may quote the document.
             .stderr(Stdio::null())
@@ -146,10 +171,13 @@ impl Extractor {
     async fn follow(
         &self,
         child: &mut Child,
-        reading: &mut Reading,
-        started: Instant,
-        page_read: &watch::Sender<PagesRead>,
+        request: &Request,
+        reading: &mut Reading<'_>,
     ) -> Result<Ending, ExtractError> {
+        if let (Some(password), Some(mut stdin)) = (&request.password, child.stdin.take()) {
+            // A child that is gone already is noticed below.
+            let _ = stdin.write_all(password.expose_secret().as_bytes()).await;
+        }
         let Some(stdout) = child.stdout.take() else {
             return Ok(Ending::Died { out_of_time: false });
         };
@@ -160,28 +188,40 @@ impl Extractor {
         loop {
             let allowed = self.patience.document
                 + self.patience.each_page * reading.pages.unwrap_or_default();
-            let document_deadline = started + allowed;
-            let deadline = document_deadline.min(last_page + self.patience.page);
-            let line = match timeout_at(deadline, next_line(&mut lines, &mut buffer)).await {
+            let left = allowed.saturating_sub(reading.spent);
+            let page_left = self.patience.page.saturating_sub(last_page.elapsed());
+            let asked = Instant::now();
+            let line = timeout(left.min(page_left), next_line(&mut lines, &mut buffer)).await;
+            reading.spent += asked.elapsed();
+            let line = match line {
                 Ok(Ok(true)) => serde_json::from_slice::<Line>(&buffer).ok(),
                 Ok(Ok(false) | Err(_)) => return Ok(Ending::Died { out_of_time: false }),
                 Err(_) => {
                     return Ok(Ending::Died {
-                        out_of_time: Instant::now() >= document_deadline,
+                        out_of_time: reading.spent >= allowed,
                     });
                 }
             };
             match line {
-                Some(Line::Page { page, pages, text }) => {
-                    reading.add(page, pages, text)?;
+                Some(Line::Outline { pages, outline }) => reading.opened(pages, outline).await?,
+                Some(Line::Page {
+                    page,
+                    pages,
+                    text,
+                    section,
+                }) => {
+                    reading.page(page, pages, text, section).await?;
                     last_page = Instant::now();
-                    let pages = Some(pages);
-                    page_read.send_replace(PagesRead { page, pages });
+                }
+                Some(Line::Fault { page, pages, fault }) => {
+                    reading.expect(page, pages).await?;
+                    reading.fault(fault).await?;
+                    last_page = Instant::now();
                 }
                 Some(Line::Done { done }) => {
                     // A document without pages is failed by the child, so these two agree.
-                    let read = reading.texts.len();
-                    return Ok(if read > 0 && read == done.pages as usize {
+                    let read = reading.next_page - 1;
+                    return Ok(if read > 0 && read == done.pages {
                         Ending::Done
                     } else {
                         Ending::Died { out_of_time: false }
@@ -215,47 +255,94 @@ enum Ending {
 }
 
 /// What has been read so far, over all starts of the child.
-#[derive(Default)]
-struct Reading {
-    texts: Vec<String>,
+struct Reading<'a> {
+    events: &'a mpsc::Sender<Event>,
+    /// From 1.
+    next_page: u32,
     pages: Option<u32>,
     bytes: usize,
+    has_text: bool,
+    /// Waiting for the child, without the time it waited for us.
+    spent: Duration,
 }
 
-impl Reading {
-    fn add(&mut self, page: u32, pages: u32, text: String) -> Result<(), ExtractError> {
+impl<'a> Reading<'a> {
+    fn new(events: &'a mpsc::Sender<Event>) -> Self {
+        Self {
+            events,
+            next_page: 1,
+            pages: None,
+            bytes: 0,
+            has_text: false,
+            spent: Duration::ZERO,
+        }
+    }
+
+    async fn opened(
+        &mut self,
+        pages: u32,
+        mut outline: Vec<OutlineEntry>,
+    ) -> Result<(), ExtractError> {
         if pages as usize > PAGES_MAX {
             return Err(ExtractError::Document(Failure::too_many_pages()));
         }
-        let in_order = page as usize == self.texts.len() + 1 && page <= pages;
-        if !in_order || self.pages.is_some_and(|known| known != pages) {
-            return Err(ExtractError::Document(Failure::damaged()));
+        match self.pages {
+            None => {
+                self.pages = Some(pages);
+                outline.truncate(OUTLINE_MAX);
+                outline.retain(|entry| (1..=pages).contains(&entry.page));
+                self.send(Event::Opened { pages, outline }).await
+            }
+            Some(known) if known == pages => Ok(()),
+            Some(_) => Err(ExtractError::Document(Failure::damaged())),
         }
+    }
+
+    /// Checks that this page is the next one.
+    async fn expect(&mut self, page: u32, pages: u32) -> Result<(), ExtractError> {
+        self.opened(pages, Vec::new()).await?;
+        if page == self.next_page && page <= pages {
+            Ok(())
+        } else {
+            Err(ExtractError::Document(Failure::damaged()))
+        }
+    }
+
+    async fn page(
+        &mut self,
+        page: u32,
+        pages: u32,
+        text: String,
+        section: Option<String>,
+    ) -> Result<(), ExtractError> {
+        self.expect(page, pages).await?;
         self.bytes += text.len();
         if self.bytes > DOCUMENT_TEXT_MAX_BYTES {
             return Err(ExtractError::Document(Failure::too_much_text()));
         }
-        self.pages = Some(pages);
-        self.texts.push(text);
-        Ok(())
+        self.has_text |= text.chars().any(char::is_alphanumeric);
+        self.next_page += 1;
+        self.send(Event::Page {
+            page,
+            text,
+            section,
+        })
+        .await
     }
 
-    fn skip_page(&mut self) {
-        self.texts.push(String::new());
+    /// The next page could not be read.
+    async fn fault(&mut self, reason: String) -> Result<(), ExtractError> {
+        let page = self.next_page;
+        self.next_page += 1;
+        self.send(Event::Fault { page, reason }).await
     }
 
-    fn has_text(&self) -> bool {
-        self.texts
-            .iter()
-            .any(|text| text.chars().any(char::is_alphanumeric))
-    }
-
-    /// One entry for each page of the document, read or not.
-    fn into_pages(mut self) -> Vec<String> {
-        let pages = self.pages.unwrap_or_default() as usize;
-        self.texts
-            .resize(pages.max(self.texts.len()), String::new());
-        self.texts
+    async fn send(&self, event: Event) -> Result<(), ExtractError> {
+        // Nobody listens any more: the job is over.
+        self.events
+            .send(event)
+            .await
+            .map_err(|_| ExtractError::Cancelled)
     }
 }
 
@@ -298,6 +385,9 @@ mod tests {
     use app::model::material::FailureKind;
     use std::os::unix::fs::PermissionsExt;
 
+    /// Events a test lets wait: more than any of these documents has.
+    const ROOM: usize = 200;
+
     /// A child that is a shell script: `$2` is the file, `$3` the first page if not 1.
     fn script(body: &str) -> (tempfile::TempDir, Extractor) {
         let dir = tempfile::tempdir().unwrap();
@@ -311,17 +401,36 @@ mod tests {
         (dir, extractor)
     }
 
-    async fn run(extractor: &Extractor) -> Result<Vec<String>, ExtractError> {
-        extractor
-            .extract(
-                Path::new("unused"),
-                &watch::Sender::default(),
-                &CancellationToken::new(),
-            )
-            .await
+    fn request() -> Request {
+        Request {
+            file: PathBuf::from("unused"),
+            password: None,
+        }
     }
 
-    fn kind(outcome: Result<Vec<String>, ExtractError>) -> FailureKind {
+    /// The text of every page; a fault is `None`.
+    async fn run(extractor: &Extractor) -> Result<Vec<Option<String>>, ExtractError> {
+        let (sender, mut events) = mpsc::channel(ROOM);
+        extractor
+            .extract(&request(), &sender, &CancellationToken::new())
+            .await?;
+        drop(sender);
+        let mut pages = Vec::new();
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Opened { .. } => assert!(pages.is_empty()),
+                Event::Page { text, .. } => pages.push(Some(text)),
+                Event::Fault { .. } => pages.push(None),
+            }
+        }
+        Ok(pages)
+    }
+
+    fn read(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    fn kind(outcome: Result<Vec<Option<String>>, ExtractError>) -> FailureKind {
         match outcome {
             Err(ExtractError::Document(failure)) => failure.kind,
             other => panic!("{other:?}"),
@@ -333,7 +442,7 @@ mod tests {
         let (_dir, extractor) = script(
             r#"echo '{"page":1,"pages":2,"text":"one"}'; echo noise; echo '{"page":2,"pages":2,"text":"two"}'; echo '{"done":{"pages":2}}'"#,
         );
-        assert_eq!(run(&extractor).await.unwrap(), ["one", "two"]);
+        assert_eq!(run(&extractor).await.unwrap(), [read("one"), read("two")]);
     }
 
     #[tokio::test]
@@ -355,7 +464,10 @@ mod tests {
             r#"if [ -z "$3" ]; then echo '{"page":1,"pages":3,"text":"one"}'; kill -9 $$; fi
                echo '{"page":3,"pages":3,"text":"three"}'; echo '{"done":{"pages":3}}'"#,
         );
-        assert_eq!(run(&extractor).await.unwrap(), ["one", "", "three"]);
+        assert_eq!(
+            run(&extractor).await.unwrap(),
+            [read("one"), None, read("three")]
+        );
     }
 
     #[tokio::test]
@@ -365,8 +477,8 @@ mod tests {
         );
         let pages = run(&extractor).await.unwrap();
         assert_eq!(pages.len(), 90);
-        assert_eq!(pages[0], "one");
-        assert!(pages[1..].iter().all(String::is_empty));
+        assert_eq!(pages[0], read("one"));
+        assert!(pages[1..].iter().all(Option::is_none));
     }
 
     #[tokio::test]
@@ -387,9 +499,8 @@ mod tests {
         let (_dir, extractor) = script("exec sleep 600");
         let cancel = CancellationToken::new();
         cancel.cancel();
-        let outcome = extractor
-            .extract(Path::new("unused"), &watch::Sender::default(), &cancel)
-            .await;
+        let (sender, _events) = mpsc::channel(ROOM);
+        let outcome = extractor.extract(&request(), &sender, &cancel).await;
         assert!(matches!(outcome, Err(ExtractError::Cancelled)));
     }
 }

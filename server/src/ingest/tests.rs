@@ -163,11 +163,14 @@ impl Embedder for Fake {
     fn dimension(&self) -> usize {
         2
     }
-    async fn embed_documents(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
+    async fn embed_documents(
+        &self,
+        texts: Vec<String>,
+    ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
         if self.broken.load(Ordering::Relaxed) {
             return Err(EmbedError::Stopped);
         }
-        Ok(texts.iter().map(|_| vec![1.0, 0.0]).collect())
+        Ok(texts.iter().map(|_| Some(vec![1.0, 0.0])).collect())
     }
     async fn embed_query(&self, _text: &str) -> Result<Vec<f32>, EmbedError> {
         Err(EmbedError::Stopped)

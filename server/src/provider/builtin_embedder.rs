@@ -98,7 +98,10 @@ impl Embedder for BuiltinEmbedder {
         HIDDEN
     }
 
-    async fn embed_documents(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
+    async fn embed_documents(
+        &self,
+        texts: Vec<String>,
+    ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
         let mut vectors = Vec::with_capacity(texts.len());
         let mut texts = texts.into_iter();
         loop {
@@ -108,7 +111,7 @@ impl Embedder for BuiltinEmbedder {
             }
             let (model, pool) = (Arc::clone(&self.model), Arc::clone(&self.documents));
             let done = blocking(move || pool.install(|| model.embed_all(slice))).await?;
-            vectors.extend(done);
+            vectors.extend(done.into_iter().map(Some));
         }
     }
 

@@ -37,8 +37,11 @@ impl Embedder for Topics {
         TOPICS.len()
     }
 
-    async fn embed_documents(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
-        Ok(texts.iter().map(|text| Self::vector(text)).collect())
+    async fn embed_documents(
+        &self,
+        texts: Vec<String>,
+    ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
+        Ok(texts.iter().map(|text| Some(Self::vector(text))).collect())
     }
 
     async fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {

@@ -7,7 +7,7 @@
 use super::{Db, StoreError, Stored, jobs};
 use app::model::{
     id::{MaterialId, UserId},
-    material::{FailureKind, Material, MaterialState, MediaType, Span},
+    material::{FailureKind, Material, MaterialState, MediaType, Pace, Span},
 };
 use chrono::{DateTime, Utc};
 use sqlx::{SqliteConnection, SqliteExecutor};
@@ -19,7 +19,8 @@ macro_rules! select_material {
         concat!(
             "SELECT id, title, file_name, media_type, size_bytes, state, failure_kind, ",
             "failure_message, page_count, pages_read, empty_pages, chunk_count, chunks_embedded, ",
-            "uploaded_at FROM materials ",
+            "uploaded_at, pages_searchable, page_fault_count, pages_per_second, remaining_seconds, ",
+            "note FROM materials ",
             $rest
         )
     };
@@ -41,6 +42,11 @@ struct Row {
     chunk_count: i64,
     chunks_embedded: i64,
     uploaded_at: DateTime<Utc>,
+    pages_searchable: i64,
+    page_fault_count: i64,
+    pages_per_second: Option<f64>,
+    remaining_seconds: Option<i64>,
+    note: Option<String>,
 }
 
 impl Row {
@@ -71,6 +77,16 @@ impl Row {
             size_bytes: u64::try_from(self.size_bytes).unwrap_or_default(),
             page_count,
             empty_pages: small(self.empty_pages),
+            pages_searchable: small(self.pages_searchable),
+            page_fault_count: small(self.page_fault_count),
+            pace: self
+                .pages_per_second
+                .filter(|_| !state.is_settled())
+                .map(|pages_per_second| Pace {
+                    pages_per_second: pages_per_second as f32,
+                    remaining_seconds: self.remaining_seconds.map(small),
+                }),
+            note: self.note,
             embedded: state == MaterialState::Ready && self.chunks_embedded >= self.chunk_count,
             state,
             uploaded_at: self.uploaded_at,
@@ -412,7 +428,7 @@ pub async fn replace_text(
     let mut tx = db.write().await?;
     let updated = sqlx::query(
         "UPDATE materials SET state = 'ready', failure_kind = NULL, failure_message = NULL, \
-         page_count = $3, pages_read = $3, empty_pages = $4, chunk_count = $5, \
+         page_count = $3, pages_read = $3, pages_searchable = $3, empty_pages = $4, chunk_count = $5, \
          chunks_embedded = $6 WHERE user_id = $1 AND id = $2",
     )
     .bind(user.uuid())
@@ -569,6 +585,13 @@ pub async fn add_vectors(
 const fn media_type_name(media_type: MediaType) -> &'static str {
     match media_type {
         MediaType::Pdf => "pdf",
+        MediaType::Docx => "docx",
+        MediaType::Pptx => "pptx",
+        MediaType::Xlsx => "xlsx",
+        MediaType::Html => "html",
+        MediaType::Epub => "epub",
+        MediaType::Png => "png",
+        MediaType::Jpeg => "jpeg",
         MediaType::Markdown => "markdown",
         MediaType::PlainText => "plain_text",
     }
@@ -577,6 +600,13 @@ const fn media_type_name(media_type: MediaType) -> &'static str {
 fn media_type_from(name: &str) -> Stored<MediaType> {
     Ok(match name {
         "pdf" => MediaType::Pdf,
+        "docx" => MediaType::Docx,
+        "pptx" => MediaType::Pptx,
+        "xlsx" => MediaType::Xlsx,
+        "html" => MediaType::Html,
+        "epub" => MediaType::Epub,
+        "png" => MediaType::Png,
+        "jpeg" => MediaType::Jpeg,
         "markdown" => MediaType::Markdown,
         "plain_text" => MediaType::PlainText,
         other => return Err(corrupt("materials.media_type", other)),
@@ -592,6 +622,7 @@ const fn failure_name(kind: FailureKind) -> &'static str {
         FailureKind::TooLarge => "too_large",
         FailureKind::Unsupported => "unsupported",
         FailureKind::GaveUp => "gave_up",
+        FailureKind::Cancelled => "cancelled",
         FailureKind::Server => "server",
     }
 }
@@ -605,6 +636,7 @@ fn failure_from(name: &str) -> Stored<FailureKind> {
         "too_large" => FailureKind::TooLarge,
         "unsupported" => FailureKind::Unsupported,
         "gave_up" => FailureKind::GaveUp,
+        "cancelled" => FailureKind::Cancelled,
         "server" => FailureKind::Server,
         other => return Err(corrupt("materials.failure_kind", other)),
     })

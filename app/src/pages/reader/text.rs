@@ -30,7 +30,8 @@ pub fn PageText(material: MaterialId, media_type: MediaType, page: PageView) -> 
             <p class="page-text hint">"This page has no text; open the original to see it."</p>
         });
     }
-    let headings = media_type == MediaType::Markdown;
+    // Text made from other formats is written as Markdown; a PDF's own lines are not.
+    let headings = !matches!(media_type, MediaType::Pdf | MediaType::PlainText);
     let text = reflowed(&page.text);
     let number = page.page;
     let (before, marked, after) = match page.highlight {

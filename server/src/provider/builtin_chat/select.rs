@@ -234,6 +234,7 @@ async fn meaning_scores(
         candidate.own = 0.0;
     }
     for (at, vector) in promising.into_iter().zip(vectors) {
+        let Some(vector) = vector else { continue };
         alone[at] = cosine(&asked, &vector);
         candidates[at].own = alone[at];
         candidates[at].vector = Some(vector);
@@ -259,7 +260,9 @@ async fn meaning_scores(
     let windows = embedder.embed_documents(windows).await?;
     let mut scores: Vec<f32> = alone.iter().map(|alone| 0.9 * alone).collect();
     for (at, window) in best.into_iter().zip(windows) {
-        scores[at] = 0.7 * alone[at] + 0.3 * cosine(&asked, &window);
+        if let Some(window) = window {
+            scores[at] = 0.7 * alone[at] + 0.3 * cosine(&asked, &window);
+        }
     }
     Ok(scores)
 }

@@ -47,12 +47,18 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
+/// This model embeds every text.
+async fn embed(embedder: &BuiltinEmbedder, texts: Vec<String>) -> Vec<Vec<f32>> {
+    let vectors = embedder.embed_documents(texts).await.unwrap();
+    vectors.into_iter().map(Option::unwrap).collect()
+}
+
 #[tokio::test]
 async fn vectors_agree_with_the_reference() {
     let embedder = installed();
     let golden = golden();
     let texts = golden.iter().map(|one| one.text.clone()).collect();
-    let vectors = embedder.embed_documents(texts).await.unwrap();
+    let vectors = embed(&embedder, texts).await;
     assert_eq!(vectors.len(), golden.len());
     for (ours, reference) in vectors.iter().zip(&golden) {
         let agreement = cosine(ours, &reference.vector);
@@ -67,10 +73,7 @@ async fn a_question_and_a_document_with_the_same_words_get_the_same_vector() {
     let embedder = installed();
     let text = "What does the left ventricle do?";
     let question = embedder.embed_query(text).await.unwrap();
-    let document = embedder
-        .embed_documents(vec![text.to_owned()])
-        .await
-        .unwrap();
+    let document = embed(&embedder, vec![text.to_owned()]).await;
     assert!(cosine(&question, &document[0]) > 0.999_999);
 }
 
@@ -78,18 +81,12 @@ async fn a_question_and_a_document_with_the_same_words_get_the_same_vector() {
 async fn texts_keep_their_order_beyond_one_slice() {
     let embedder = installed();
     let texts: Vec<String> = (0..SLICE * 2 + 3).map(|n| format!("Chapter {n}")).collect();
-    let vectors = embedder.embed_documents(texts.clone()).await.unwrap();
+    let vectors = embed(&embedder, texts.clone()).await;
     for (text, vector) in texts.iter().zip(&vectors) {
         let alone = embedder.embed_query(text).await.unwrap();
         assert!(cosine(vector, &alone) > 0.999_999, "{text}");
     }
-    assert!(
-        embedder
-            .embed_documents(Vec::new())
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(embed(&embedder, Vec::new()).await.is_empty());
 }
 
 #[test]
@@ -110,7 +107,7 @@ async fn no_text_is_too_odd_to_embed() {
         "é".repeat(100_000),
         "\u{202e}\u{feff}\u{10ffff}".to_owned(),
     ];
-    for vector in embedder.embed_documents(texts).await.unwrap() {
+    for vector in embed(&embedder, texts).await {
         assert!(vector.iter().all(|x| x.is_finite()));
     }
 }
