@@ -9,7 +9,7 @@ use crate::{
         analytics::{AnalyticsPage, Overview, Standing},
         coach::{CoachStatus, Conversation, ConversationSummary},
         id::{ConversationId, MaterialId, UserId},
-        material::{HighlightRequest, Material, PageView},
+        material::{HighlightRequest, Material, PageFault, PageView},
     },
 };
 use async_trait::async_trait;
@@ -39,6 +39,15 @@ pub trait Materials: Send + Sync {
     async fn delete(&self, user: UserId, id: MaterialId) -> Answer<()>;
     /// Queues a failed material again.
     async fn retry(&self, user: UserId, id: MaterialId) -> Answer<Material>;
+    /// Stops the reading of a material that is on its way. What has been read stays searchable;
+    /// one that was being read again is as it was before. A settled one is left alone.
+    async fn cancel(&self, user: UserId, id: MaterialId) -> Answer<Material>;
+    /// Reads a settled material again from its file; it stays searchable meanwhile.
+    async fn reprocess(&self, user: UserId, id: MaterialId) -> Answer<Material>;
+    /// Reads a locked material with its password, which is used for this once and never stored.
+    async fn unlock(&self, user: UserId, id: MaterialId, password: &str) -> Answer<Material>;
+    /// The pages that could not be read, in their order.
+    async fn page_faults(&self, user: UserId, id: MaterialId) -> Answer<Vec<PageFault>>;
     /// Adds the built-in sample, or finds the one that is there.
     async fn add_sample(&self, user: UserId) -> Answer<Material>;
 }

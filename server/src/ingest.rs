@@ -11,6 +11,7 @@ mod crew;
 pub mod extract;
 pub mod files;
 mod names;
+mod passwords;
 mod pipeline;
 pub mod sandbox;
 pub mod sniff;
@@ -28,14 +29,17 @@ use crate::{
 use admission::Admission;
 use app::model::{
     id::{MaterialId, UserId},
-    material::{FailureKind, Material, UploadOutcome},
+    material::{FailureKind, Material, MaterialState, UploadOutcome},
 };
 use bytes::Bytes;
 use chrono::TimeDelta;
 use crew::{Crew, Shift, WORKERS};
+use extract::Failure;
 use files::{Files, ReceiveError, Received};
+use passwords::Passwords;
 use pipeline::{Fault, Outcome, Workshop};
 use sandbox::{Extractor, Patience};
+use secrecy::SecretString;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -55,6 +59,13 @@ const SAMPLE_NAME: &str = "Cardiac output in two pages.md";
 
 const DISK_FULL: &str = "The server's disk is full, so this document could not be read. Your file is kept: free some space on the server, then try again.";
 const SERVER_FAULT: &str = "Something went wrong on the server while reading this document, three times in a row. Your file is kept: try again later, or look at the server's log.";
+const CANCELLED: &str =
+    "You stopped this. What was read until then can be searched; try again to read the rest.";
+
+/// What is said of a document that could not be read once more.
+fn unread(reason: &str) -> String {
+    format!("It could not be read again, so it is as it was before. {reason}")
+}
 
 /// What uploads are held to.
 #[derive(Clone, Debug)]
@@ -133,6 +144,7 @@ impl Ingest {
                 changes,
                 clock,
                 extractor,
+                passwords: Passwords::default(),
             },
             limits,
             crew: Crew::default(),
@@ -202,6 +214,72 @@ impl Ingest {
         Ok(material)
     }
 
+    /// Stops the work on a material: what was read of it stays searchable, and one that was being
+    /// read again is as it was. `None` when there is no such material.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn cancel(
+        &self,
+        user: UserId,
+        id: MaterialId,
+    ) -> Result<Option<Material>, IngestError> {
+        let material = materials::cancel(&self.shop.db, user, id, CANCELLED).await?;
+        if material.is_some() {
+            // Its rows refuse what a worker still brings; this only makes it stop sooner.
+            self.crew.cancel(id);
+            self.shop.passwords.forget(id);
+            self.changed(user, id);
+        }
+        Ok(material)
+    }
+
+    /// Queues a settled material to be read again from its file; `None` when there is no such one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reprocess(
+        &self,
+        user: UserId,
+        id: MaterialId,
+    ) -> Result<Option<Material>, IngestError> {
+        let now = self.shop.clock.now();
+        let material = materials::reprocess(&self.shop.db, user, id, now).await?;
+        if material.is_some() {
+            self.changed(user, id);
+            self.wake.notify_one();
+        }
+        Ok(material)
+    }
+
+    /// Queues a locked material again, to be opened with `password`; any other is left alone.
+    /// `None` when there is no such material.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unlock(
+        &self,
+        user: UserId,
+        id: MaterialId,
+        password: SecretString,
+    ) -> Result<Option<Material>, IngestError> {
+        let Some(material) = materials::find(&self.shop.db, user, id).await? else {
+            return Ok(None);
+        };
+        if !matches!(
+            material.state,
+            MaterialState::Failed {
+                kind: FailureKind::Locked,
+                ..
+            }
+        ) {
+            return Ok(Some(material));
+        }
+        // Before the job can be taken.
+        self.shop.passwords.keep(id, password);
+        self.retry(user, id).await
+    }
+
     /// Gives a material another title, which the caller has checked; `None` when there is no such
     /// material.
     ///
@@ -230,6 +308,7 @@ impl Ingest {
             return Ok(false);
         }
         self.crew.cancel(id);
+        self.shop.passwords.forget(id);
         if let Err(error) = self.shop.files.remove(user, id).await {
             tracing::error!(material.id = %id, %error, "ingest.file_not_removed");
         }
@@ -311,7 +390,7 @@ impl Ingest {
         // A task of its own, so that a panic is one more fault and not the end of the workers.
         let outcome = tokio::spawn(async move {
             match job.kind {
-                Kind::Read => pipeline::read(&shop, &job, &cancel).await,
+                Kind::Read | Kind::Again => pipeline::read(&shop, &job, &cancel).await,
                 Kind::Embed => pipeline::embed_missing(&shop, &job, &cancel).await,
             }
         })
@@ -339,6 +418,13 @@ impl Ingest {
         let disk_full = matches!(fault, Fault::Store(error) if error.is_disk_full());
         let last = job.attempt + 1 >= ATTEMPTS_MAX;
         match (fault, job.kind) {
+            (Fault::Document(Failure { message, .. }), Kind::Again) => {
+                materials::keep_as_it_was(db, user, material, &unread(message)).await?;
+            }
+            (_, Kind::Again) if disk_full || last => {
+                let message = if disk_full { DISK_FULL } else { SERVER_FAULT };
+                materials::keep_as_it_was(db, user, material, &unread(message)).await?;
+            }
             (Fault::Document(failure), _) => {
                 materials::fail(db, user, material, failure.kind, &failure.message).await?;
             }

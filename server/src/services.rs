@@ -17,15 +17,18 @@ use app::{
         analytics::{AnalyticsPage, Overview, Standing},
         coach::{CoachStatus, Conversation, ConversationSummary},
         id::{ConversationId, MaterialId, UserId},
-        material::{HighlightRequest, Material, PageView, Span, TITLE_MAX_CHARS},
+        material::{HighlightRequest, Material, PageFault, PageView, Span, TITLE_MAX_CHARS},
     },
     ports::{self, Answer, Services},
 };
 use async_trait::async_trait;
+use secrecy::SecretString;
 use std::{fmt::Display, sync::Arc};
 
 /// Longest period the analytics page covers, in days.
 const DAYS_MAX: u32 = 365;
+/// Longest password of a document, in bytes: PDF readers look at no more than 127.
+const DOCUMENT_PASSWORD_MAX_BYTES: usize = 127;
 
 /// Bundles the ports for the pages.
 pub fn services(
@@ -180,10 +183,29 @@ impl ports::Materials for MaterialsPort {
     }
 
     async fn retry(&self, user: UserId, id: MaterialId) -> Answer<Material> {
-        self.ingest
-            .retry(user, id)
+        known(self.ingest.retry(user, id).await)
+    }
+
+    async fn cancel(&self, user: UserId, id: MaterialId) -> Answer<Material> {
+        known(self.ingest.cancel(user, id).await)
+    }
+
+    async fn reprocess(&self, user: UserId, id: MaterialId) -> Answer<Material> {
+        known(self.ingest.reprocess(user, id).await)
+    }
+
+    async fn unlock(&self, user: UserId, id: MaterialId, password: &str) -> Answer<Material> {
+        known(
+            self.ingest
+                .unlock(user, id, parse_document_password(password)?)
+                .await,
+        )
+    }
+
+    async fn page_faults(&self, user: UserId, id: MaterialId) -> Answer<Vec<PageFault>> {
+        materials::page_faults(&self.db, user, id)
             .await
-            .map_err(|error| ingest_error(&error))?
+            .map_err(|error| store_error(&error))?
             .ok_or_else(no_material)
     }
 
@@ -195,8 +217,28 @@ impl ports::Materials for MaterialsPort {
     }
 }
 
+/// What a step on one material came to.
+fn known(outcome: Result<Option<Material>, IngestError>) -> Answer<Material> {
+    outcome
+        .map_err(|error| ingest_error(&error))?
+        .ok_or_else(no_material)
+}
+
 fn no_material() -> AppError {
     AppError::not_found("material")
+}
+
+/// A document's password as it was typed: spaces may belong to it.
+fn parse_document_password(password: &str) -> Answer<SecretString> {
+    if password.is_empty() {
+        return Err(AppError::invalid("Type the document's password first."));
+    }
+    if password.len() > DOCUMENT_PASSWORD_MAX_BYTES {
+        return Err(AppError::invalid(format!(
+            "A document's password has at most {DOCUMENT_PASSWORD_MAX_BYTES} bytes; this one is longer."
+        )));
+    }
+    Ok(SecretString::from(password))
 }
 
 /// The part of a chunk that lies on `page`: a chunk that runs over several pages covers the first

@@ -4,7 +4,7 @@ use crate::{
     error::AppError,
     model::{
         id::MaterialId,
-        material::{HighlightRequest, Material, PageView},
+        material::{HighlightRequest, Material, PageFault, PageView},
     },
 };
 use leptos::prelude::*;
@@ -54,6 +54,34 @@ pub async fn delete_material(id: MaterialId) -> Result<(), AppError> {
 pub async fn retry_material(id: MaterialId) -> Result<Material, AppError> {
     let (services, user) = super::signed_in()?;
     services.materials.retry(user, id).await
+}
+
+/// Stops the reading of a material; what has been read stays.
+#[server(prefix = "/api/fn", endpoint = "cancel_material")]
+pub async fn cancel_material(id: MaterialId) -> Result<Material, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.cancel(user, id).await
+}
+
+/// Reads a settled material again from its file.
+#[server(prefix = "/api/fn", endpoint = "reprocess_material")]
+pub async fn reprocess_material(id: MaterialId) -> Result<Material, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.reprocess(user, id).await
+}
+
+/// Reads a locked material with its password.
+#[server(prefix = "/api/fn", endpoint = "unlock_material")]
+pub async fn unlock_material(id: MaterialId, password: String) -> Result<Material, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.unlock(user, id, &password).await
+}
+
+/// The pages of a material that could not be read.
+#[server(name = FetchPageFaults, prefix = "/api/fn", endpoint = "page_faults")]
+pub async fn page_faults(id: MaterialId) -> Result<Vec<PageFault>, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.page_faults(user, id).await
 }
 
 /// Adds the built-in sample.

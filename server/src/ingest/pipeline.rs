@@ -6,6 +6,7 @@ use super::{
     clean,
     extract::Failure,
     files::Files,
+    passwords::Passwords,
     sandbox::{Event, ExtractError, Extractor, Request},
 };
 use crate::{
@@ -40,6 +41,7 @@ pub struct Workshop {
     pub changes: Arc<Changes>,
     pub clock: Clock,
     pub extractor: Extractor,
+    pub passwords: Passwords,
 }
 
 /// How a job ended when it did not fail.
@@ -79,7 +81,7 @@ pub async fn read(
 
     let request = Request {
         file: shop.files.path(job.user, job.material),
-        password: None,
+        password: shop.passwords.take(job.material),
     };
     let (sender, events) = mpsc::channel(EVENTS_WAITING);
     let extracted = async {

@@ -18,6 +18,8 @@ const CANDIDATES_MAX: i64 = 200;
 pub enum Kind {
     /// Extract, chunk, embed.
     Read,
+    /// The same, of a document that is searchable already and stays so.
+    Again,
     /// Only the vectors are missing.
     Embed,
 }
@@ -26,6 +28,7 @@ impl Kind {
     const fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::Again => "again",
             Self::Embed => "embed",
         }
     }
@@ -104,7 +107,7 @@ pub async fn due(db: &Db, now: DateTime<Utc>) -> Stored<Vec<Job>> {
     let rows: Vec<(Uuid, Uuid, String, i64)> = sqlx::query_as(
         "SELECT material_id, user_id, kind, attempt FROM ( \
              SELECT j.material_id, m.user_id, j.kind, j.attempt, j.queued_at, \
-                    CASE WHEN j.kind = 'read' THEN 0 ELSE 1 END AS rank, \
+                    CASE j.kind WHEN 'read' THEN 0 WHEN 'again' THEN 1 ELSE 2 END AS rank, \
                     row_number() OVER (PARTITION BY m.user_id, j.kind ORDER BY j.queued_at, j.material_id) AS nth \
              FROM ingest_jobs j JOIN materials m ON m.id = j.material_id \
              WHERE j.not_before <= $1) AS numbered \
@@ -122,6 +125,7 @@ pub async fn due(db: &Db, now: DateTime<Utc>) -> Stored<Vec<Job>> {
                 user: UserId::new(user),
                 kind: match kind.as_str() {
                     "read" => Kind::Read,
+                    "again" => Kind::Again,
                     "embed" => Kind::Embed,
                     _ => {
                         return Err(StoreError::Corrupt {

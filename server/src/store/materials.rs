@@ -7,7 +7,7 @@
 use super::{Db, StoreError, Stored, jobs};
 use app::model::{
     id::{MaterialId, UserId},
-    material::{FailureKind, Material, MaterialState, MediaType, Pace, Span},
+    material::{FailureKind, Material, MaterialState, MediaType, Pace, PageFault, Span},
 };
 use chrono::{DateTime, Utc};
 use sqlx::{SqliteConnection, SqliteExecutor};
@@ -385,6 +385,112 @@ pub async fn retry(
     let material = find_on(&mut *tx, user, id).await?;
     tx.commit().await?;
     Ok(material)
+}
+
+/// Queues a settled material to be read again from its file; one on its way is left alone. `None`
+/// when there is no such material.
+pub async fn reprocess(
+    db: &Db,
+    user: UserId,
+    id: MaterialId,
+    now: DateTime<Utc>,
+) -> Stored<Option<Material>> {
+    let mut tx = db.write().await?;
+    let before = find_on(&mut *tx, user, id).await?;
+    let kind = match before.as_ref().map(|material| &material.state) {
+        Some(MaterialState::Ready) => Some(jobs::Kind::Again),
+        Some(MaterialState::Failed { .. }) => Some(jobs::Kind::Read),
+        _ => None,
+    };
+    if let Some(kind) = kind {
+        sqlx::query(
+            "UPDATE materials SET state = 'queued', failure_kind = NULL, failure_message = NULL, \
+             note = NULL, pages_read = 0 WHERE user_id = $1 AND id = $2",
+        )
+        .bind(user.uuid())
+        .bind(id.uuid())
+        .execute(&mut *tx)
+        .await?;
+        jobs::enqueue(&mut tx, id, kind, now).await?;
+    }
+    let material = find_on(&mut *tx, user, id).await?;
+    tx.commit().await?;
+    Ok(material)
+}
+
+/// Ends the job of a material that is on its way: what was read is kept, and one that was being
+/// read again is ready as before. A settled one is left alone; `None` when there is no such one.
+pub async fn cancel(
+    db: &Db,
+    user: UserId,
+    id: MaterialId,
+    message: &str,
+) -> Stored<Option<Material>> {
+    let mut tx = db.write().await?;
+    let on_its_way = find_on(&mut *tx, user, id)
+        .await?
+        .is_some_and(|material| !material.state.is_settled());
+    if on_its_way {
+        sqlx::query(
+            "UPDATE materials SET state = 'ready' WHERE user_id = $1 AND id = $2 AND EXISTS ( \
+             SELECT 1 FROM ingest_jobs WHERE material_id = $2 AND kind = 'again')",
+        )
+        .bind(user.uuid())
+        .bind(id.uuid())
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "UPDATE materials SET state = 'failed', failure_kind = $3, failure_message = $4 \
+             WHERE user_id = $1 AND id = $2 AND state <> 'ready'",
+        )
+        .bind(user.uuid())
+        .bind(id.uuid())
+        .bind(failure_name(FailureKind::Cancelled))
+        .bind(message)
+        .execute(&mut *tx)
+        .await?;
+        jobs::remove(&mut tx, id).await?;
+    }
+    let material = find_on(&mut *tx, user, id).await?;
+    tx.commit().await?;
+    Ok(material)
+}
+
+/// Ends the job of a material that could not be read again: it stays as it was, with a note why.
+pub async fn keep_as_it_was(db: &Db, user: UserId, id: MaterialId, note: &str) -> Stored<()> {
+    let mut tx = db.write().await?;
+    sqlx::query("UPDATE materials SET state = 'ready', note = $3 WHERE user_id = $1 AND id = $2")
+        .bind(user.uuid())
+        .bind(id.uuid())
+        .bind(note)
+        .execute(&mut *tx)
+        .await?;
+    jobs::remove(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The pages that could not be read, in their order; `None` when there is no such material.
+pub async fn page_faults(db: &Db, user: UserId, id: MaterialId) -> Stored<Option<Vec<PageFault>>> {
+    if find(db, user, id).await?.is_none() {
+        return Ok(None);
+    }
+    let rows: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT f.page_number, f.reason FROM page_faults f JOIN materials m ON m.id = f.material_id \
+         WHERE m.user_id = $1 AND m.id = $2 ORDER BY f.page_number",
+    )
+    .bind(user.uuid())
+    .bind(id.uuid())
+    .fetch_all(db.read())
+    .await?;
+    let faults = rows
+        .into_iter()
+        .map(|(page, reason)| PageFault {
+            page: small(page),
+            reason,
+        })
+        .collect();
+    Ok(Some(faults))
 }
 
 /// A material's text, made anew.
