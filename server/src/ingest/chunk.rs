@@ -4,6 +4,10 @@
 //! Every character that is no space lies in some chunk; a chunk's offsets are Unicode scalar
 //! positions in the cleaned page text.
 
+mod sections;
+
+use app::model::material::OutlineEntry;
+use sections::Sections;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Tokens a window is filled up to.
@@ -37,12 +41,22 @@ pub struct Chunk {
     /// The words of that stretch: line breaks inside a paragraph are spaces; a paragraph, a heading
     /// or a point of a list ends in one line break.
     pub text: String,
+    /// The title of the outline under which most of it stands.
+    pub section: Option<String>,
 }
 
-/// Cuts `pages` (cleaned) into chunks, in reading order. `count_tokens` should be the embedding
-/// model's own count; [`estimate_tokens`] does without a model.
-pub fn chunk(pages: &[String], count_tokens: &dyn Fn(&str) -> usize) -> Vec<Chunk> {
+/// Cuts `pages` (cleaned) into chunks, in reading order. The first of them is the document's page
+/// `first_page`, so that a document can be cut in batches; `outline` is always the whole document's.
+/// `count_tokens` should be the embedding model's own count; [`estimate_tokens`] does without a
+/// model.
+pub fn chunk(
+    pages: &[String],
+    first_page: u32,
+    outline: &[OutlineEntry],
+    count_tokens: &dyn Fn(&str) -> usize,
+) -> Vec<Chunk> {
     let weigh = Scale::new(count_tokens);
+    let sections = Sections::new(pages, first_page, outline);
     let drafts = pages
         .iter()
         .enumerate()
@@ -50,7 +64,7 @@ pub fn chunk(pages: &[String], count_tokens: &dyn Fn(&str) -> usize) -> Vec<Chun
         .collect();
     join_small(drafts)
         .into_iter()
-        .map(|draft| draft.finish(pages))
+        .map(|draft| draft.finish(pages, first_page, &sections))
         .collect()
 }
 
@@ -224,8 +238,10 @@ fn begins_anew(line: &str) -> bool {
         || is_heading(line)
 }
 
+/// `# Title` to `###### Title`; `#include` is none.
 fn is_heading(line: &str) -> bool {
-    line.starts_with('#')
+    let rest = line.trim_start_matches('#');
+    (1..=6).contains(&(line.len() - rest.len())) && rest.starts_with(' ')
 }
 
 /// A chunk before its text is cut out; pages count from 0.
@@ -336,7 +352,8 @@ impl Draft {
         })
     }
 
-    fn finish(self, pages: &[String]) -> Chunk {
+    fn finish(self, pages: &[String], first_page: u32, sections: &Sections<'_>) -> Chunk {
+        let (page, position) = self.middle(pages);
         let mut text = String::new();
         for (page, content) in pages
             .iter()
@@ -357,11 +374,28 @@ impl Draft {
             push_flowing(&mut text, &content[start..end]);
         }
         Chunk {
-            page_first: number(self.page_first + 1),
-            page_last: number(self.page_last + 1),
+            page_first: first_page + number(self.page_first),
+            page_last: first_page + number(self.page_last),
             char_start: number(self.char_start),
             char_end: number(self.char_end),
             text,
+            section: sections.at(page, position).map(str::to_owned),
+        }
+    }
+
+    /// The middle of what it holds of the page it holds most of: page and character.
+    fn middle(&self, pages: &[String]) -> (usize, usize) {
+        if self.page_first == self.page_last {
+            return (
+                self.page_first,
+                usize::midpoint(self.char_start, self.char_end),
+            );
+        }
+        let on_first = pages[self.page_first][self.byte_start..].chars().count();
+        if on_first > self.char_end {
+            (self.page_first, self.char_start + on_first / 2)
+        } else {
+            (self.page_last, self.char_end / 2)
         }
     }
 }

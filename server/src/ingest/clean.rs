@@ -21,20 +21,32 @@ const RUNNING_LINE_MAX_CHARS: usize = 150;
 const INDENT_MAX: usize = 8;
 /// Spaces kept between words (columns of a table), in characters.
 const GAP_MAX: usize = 2;
+/// Words of broken words that are looked up elsewhere in a document; a long textbook has 20,000.
+const BREAKS_MAX: usize = 100_000;
 /// Longer runs of a leader such as dots are cut to three, in characters.
 const LEADER_MAX: usize = 4;
 
+/// Cleans one page by itself, for what is shown before the whole document has been read. The final
+/// text may differ: running heads are still in, and a broken word is judged by this page alone.
+pub fn page(raw: &str) -> String {
+    let text = readable(raw);
+    let words = Words::of_breaks(std::slice::from_ref(&text));
+    tidy_lines(&join_hyphenated(&text, &words))
+}
+
 /// Cleans all pages of one document; the result has as many pages.
 pub fn clean(pages: Vec<String>) -> Vec<String> {
-    let pages: Vec<String> = pages.iter().map(|page| clean_page(page)).collect();
+    let pages: Vec<String> = pages.iter().map(|page| readable(page)).collect();
+    let words = Words::of_breaks(&pages);
+    let pages = pages
+        .iter()
+        .map(|page| tidy_lines(&join_hyphenated(page, &words)))
+        .collect();
     drop_running_lines(pages)
 }
 
-fn clean_page(raw: &str) -> String {
-    let text = fold(raw);
-    let text = keep_readable(&text);
-    let text = join_hyphenated(&text);
-    tidy_lines(&text)
+fn readable(raw: &str) -> String {
+    keep_readable(&fold(raw))
 }
 
 /// NFKC, except for characters whose folding would change what they mean.
@@ -92,24 +104,24 @@ fn keep_readable(text: &str) -> String {
     kept
 }
 
+const SOFT_HYPHEN: char = '\u{ad}';
+const HYPHENS: [char; 3] = [SOFT_HYPHEN, '-', '\u{2010}'];
+
 /// Joins words that were broken at a line's end, and drops soft hyphens.
-fn join_hyphenated(text: &str) -> Cow<'_, str> {
-    const SOFT_HYPHEN: char = '\u{ad}';
-    if !text.contains([SOFT_HYPHEN, '-', '\u{2010}']) {
+fn join_hyphenated<'a>(text: &'a str, words: &Words) -> Cow<'a, str> {
+    if !text.contains(HYPHENS) {
         return Cow::Borrowed(text);
     }
     let mut joined = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find([SOFT_HYPHEN, '-', '\u{2010}']) {
+    while let Some(at) = rest.find(HYPHENS) {
         joined.push_str(&rest[..at]);
         let hyphen = rest[at..].chars().next().unwrap_or('-');
         let after = &rest[at + hyphen.len_utf8()..];
-        let continued = continued_word(after);
-        let within_word = joined.chars().next_back().is_some_and(char::is_alphabetic);
-        match continued {
-            Some(word) if within_word => {
-                // "Navier-\nStokes" keeps its hyphen, "circu-\nlation" does not.
-                if hyphen != SOFT_HYPHEN && word.starts_with(char::is_uppercase) {
+        let start = word_at_end(&joined);
+        match continued_word(after) {
+            Some(word) if !start.is_empty() => {
+                if hyphen != SOFT_HYPHEN && words.keep_hyphen(start, word_at_start(word)) {
                     joined.push('-');
                 }
                 rest = word;
@@ -124,6 +136,87 @@ fn join_hyphenated(text: &str) -> Cow<'_, str> {
     }
     joined.push_str(rest);
     Cow::Owned(joined)
+}
+
+fn word_at_end(text: &str) -> &str {
+    let letters = text.trim_end_matches(char::is_alphabetic);
+    &text[letters.len()..]
+}
+
+fn word_at_start(text: &str) -> &str {
+    let rest = text.trim_start_matches(char::is_alphabetic);
+    &text[..text.len() - rest.len()]
+}
+
+/// Words that tell whether a hyphen at a line's end belongs to its word, and which of them the
+/// document uses elsewhere.
+#[derive(Debug, Default)]
+struct Words(HashMap<String, bool>);
+
+impl Words {
+    /// Looks for every word broken in `pages`, whole, hyphenated and in parts.
+    fn of_breaks(pages: &[String]) -> Self {
+        let mut words = Self::default();
+        for page in pages {
+            for (at, hyphen) in page.match_indices(HYPHENS) {
+                let start = word_at_end(&page[..at]);
+                let Some(word) = continued_word(&page[at + hyphen.len()..]) else {
+                    continue;
+                };
+                if !start.is_empty() && words.0.len() < BREAKS_MAX {
+                    words.want(start, word_at_start(word));
+                }
+            }
+        }
+        if !words.0.is_empty() {
+            pages.iter().for_each(|page| words.look_through(page));
+        }
+        words
+    }
+
+    fn want(&mut self, start: &str, end: &str) {
+        let (start, end) = (start.to_lowercase(), end.to_lowercase());
+        for word in [
+            format!("{start}{end}"),
+            format!("{start}-{end}"),
+            start,
+            end,
+        ] {
+            self.0.entry(word).or_default();
+        }
+    }
+
+    fn look_through(&mut self, page: &str) {
+        let mut after_break = false;
+        for line in page.lines() {
+            for (index, word) in line.split_whitespace().enumerate() {
+                let fragment = word.ends_with(HYPHENS) || (after_break && index == 0);
+                let word = word
+                    .trim_matches(|c: char| !c.is_alphabetic())
+                    .to_lowercase();
+                if !fragment && let Some(seen) = self.0.get_mut(&word) {
+                    *seen = true;
+                }
+            }
+            after_break = line.trim_end().ends_with(HYPHENS);
+        }
+    }
+
+    /// "Navier-\nStokes" and "hand-\nwritten" keep their hyphen, "circu-\nlation" does not.
+    fn keep_hyphen(&self, start: &str, end: &str) -> bool {
+        /// Shorter parts are syllables that happen to be words, in characters.
+        const PART_MIN_CHARS: usize = 4;
+        if end.starts_with(char::is_uppercase) {
+            return true;
+        }
+        let (start, end) = (start.to_lowercase(), end.to_lowercase());
+        let used = |word: &str| self.0.get(word).copied().unwrap_or_default();
+        let part = |word: &str| word.chars().count() >= PART_MIN_CHARS && used(word);
+        if used(&format!("{start}{end}")) {
+            return false;
+        }
+        used(&format!("{start}-{end}")) || (part(&start) && part(&end))
+    }
 }
 
 /// What follows a hyphen at a line's end, if the next line begins with a letter.
@@ -284,6 +377,23 @@ mod tests {
             one("1990-\n1995 - and\n- a list"),
             "1990-\n1995 - and\n- a list"
         );
+    }
+
+    #[test]
+    fn a_hyphen_that_belongs_to_its_word_stays() {
+        let written = "A hand-written note. It is hand-\nwritten.";
+        assert_eq!(one(written), "A hand-written note. It is hand-written.");
+        let parts = "By hand she has written it: hand-\nwritten.";
+        assert_eq!(one(parts), "By hand she has written it: hand-written.");
+        let whole = "By hand she has handwritten what is written: hand-\nwritten.";
+        assert!(one(whole).ends_with(": handwritten."));
+        // What another page says counts in the end, not yet in the first look at a page.
+        let pages = vec![
+            "a well-\nfed cat".to_owned(),
+            "Well-fed is happy.".to_owned(),
+        ];
+        assert_eq!(page(&pages[0]), "a wellfed cat");
+        assert_eq!(clean(pages)[0], "a well-fed cat");
     }
 
     #[test]

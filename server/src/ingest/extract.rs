@@ -1,21 +1,24 @@
-//! `server extract FILE`: takes the text out of one document, page by page, as JSON lines on
-//! standard output. Runs as a child process of its own, because a hostile document can exhaust
+//! `server extract FILE [FIRST_PAGE]`: takes the text out of one document, page by page, as JSON lines
+//! on standard output. Runs as a child process of its own, because a hostile document can exhaust
 //! memory, overflow a stack or never end, and no library call can be trusted to come back.
 //!
 //! It knows nothing of users, the database or the network. The text it writes is raw; the parent
 //! cleans it. The last line is always `done` or `failed`, unless the process was killed.
 
+mod layout;
 mod limits;
+mod outline;
 mod pdf;
 mod text;
 
 use super::sniff::{self, Kind};
 use app::model::material::{FailureKind, OutlineEntry};
+use outline::Outline;
 use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsString,
-    io::{self, Write},
-    path::Path,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -31,6 +34,10 @@ const FILE_MAX_BYTES: u64 = 200_000_000;
 /// Stack of the working thread: parsers recurse with the nesting of the document. Fits the
 /// address space many times.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
+/// Longest password read, in bytes: PDF looks at 127.
+const PASSWORD_MAX_BYTES: u64 = 1_024;
+/// Says that a password follows on standard input; without it nothing waits for one.
+pub const PASSWORD_FLAG: &str = "--password";
 
 /// One line of output.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +93,21 @@ impl Failure {
     pub(super) fn locked() -> Self {
         Self::new(
             FailureKind::Locked,
-            "This PDF needs a password to open. Save a copy without the password, then upload that copy.",
+            "This PDF needs a password to open. Enter its password here, or upload a copy saved without one.",
+        )
+    }
+
+    fn wrong_password() -> Self {
+        Self::new(
+            FailureKind::Locked,
+            "That password does not open this PDF. Check it, and mind capital letters, then try again.",
+        )
+    }
+
+    fn protected() -> Self {
+        Self::new(
+            FailureKind::Unsupported,
+            "This PDF is protected in a way that no password opens, such as a certificate. Save a copy without the protection, then upload that copy.",
         )
     }
 
@@ -141,16 +162,42 @@ impl Failure {
     }
 }
 
-/// Runs `server extract FILE`, where `args` is what follows `extract` on the command line.
-pub fn extract_command(mut args: impl Iterator<Item = OsString>) -> ExitCode {
-    let (Some(file), first_page, None) = (args.next(), args.next(), args.next()) else {
+/// What the command line asks for.
+struct Task {
+    file: PathBuf,
+    first_page: u32,
+    password: bool,
+}
+
+impl Task {
+    fn parse(args: impl Iterator<Item = OsString>) -> Option<Self> {
+        let mut task = Self {
+            file: PathBuf::new(),
+            first_page: 1,
+            password: false,
+        };
+        for (index, arg) in args.enumerate() {
+            match arg.to_str() {
+                _ if index == 0 => task.file = arg.into(),
+                Some(PASSWORD_FLAG) => task.password = true,
+                word => task.first_page = word?.parse().ok()?,
+            }
+        }
+        (!task.file.as_os_str().is_empty()).then_some(task)
+    }
+}
+
+/// Runs `server extract FILE [FIRST_PAGE]`, where `args` is what follows `extract` on the command
+/// line.
+pub fn extract_command(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let Some(task) = Task::parse(args) else {
         // The usage line is for a person at a terminal; the parent never gets here.
-        let _ = writeln!(io::stderr(), "usage: server extract FILE [FIRST_PAGE]");
+        let _ = writeln!(
+            io::stderr(),
+            "usage: server extract FILE [FIRST_PAGE] [{PASSWORD_FLAG}]"
+        );
         return ExitCode::from(2);
     };
-    let first_page = first_page
-        .and_then(|page| page.to_str()?.parse().ok())
-        .unwrap_or(1);
     // What a panicking parser says may quote the document.
     std::panic::set_hook(Box::new(|_| {}));
     if let Err(error) = limits::apply() {
@@ -162,7 +209,7 @@ pub fn extract_command(mut args: impl Iterator<Item = OsString>) -> ExitCode {
     }
     let outcome = std::thread::Builder::new()
         .stack_size(STACK_BYTES)
-        .spawn(move || run(Path::new(&file), first_page))
+        .spawn(move || run(&task))
         .map(std::thread::JoinHandle::join);
     match outcome {
         Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
@@ -180,12 +227,13 @@ fn finish(outcome: Result<u32, Failure>) -> ExitCode {
     }
 }
 
-fn run(file: &Path, first_page: u32) -> io::Result<()> {
+fn run(task: &Task) -> io::Result<()> {
     let mut pages = PageWriter {
-        first_page,
+        first_page: task.first_page,
         text_bytes: 0,
+        outline: Outline::default(),
     };
-    let outcome = read_document(file, &mut pages);
+    let outcome = read_document(task, &mut pages);
     match outcome {
         Ok(count) => write_outcome(Ok(count)),
         Err(Stop::Document(failure)) => write_outcome(Err(failure)),
@@ -214,16 +262,30 @@ impl From<Failure> for Stop {
     }
 }
 
-fn read_document(file: &Path, pages: &mut PageWriter) -> Result<u32, Stop> {
-    let bytes = read_file(file)?;
+fn read_document(task: &Task, pages: &mut PageWriter) -> Result<u32, Stop> {
+    let bytes = read_file(&task.file)?;
+    let password = if task.password {
+        Some(read_password()?)
+    } else {
+        None
+    };
     // From here on nothing needs to be opened: no file, no socket.
     limits::forbid_new_files();
     match sniff::sniff(&bytes) {
-        Kind::Pdf => pdf::read(bytes, pages),
+        Kind::Pdf => pdf::read(bytes, password, pages),
         Kind::Text => text::read(&bytes, pages),
         Kind::Empty => Err(Failure::no_bytes().into()),
         Kind::Other => Err(Failure::unsupported().into()),
     }
+}
+
+fn read_password() -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    io::stdin()
+        .take(PASSWORD_MAX_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|_| Failure::wrong_password())?;
+    String::from_utf8(bytes).map_err(|_| Failure::wrong_password())
 }
 
 fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
@@ -248,16 +310,24 @@ fn unreadable() -> Failure {
 struct PageWriter {
     first_page: u32,
     text_bytes: usize,
+    outline: Outline,
 }
 
 impl PageWriter {
-    /// Whether this page is wanted at all.
-    fn wants(&self, page: u32) -> bool {
-        page >= self.first_page
+    /// Must come before the pages, for they carry the section they begin in.
+    fn opened(&mut self, pages: u32, outline: Outline) -> Result<(), Stop> {
+        self.outline = outline;
+        if self.outline.entries().is_empty() {
+            return Ok(());
+        }
+        self.line(&Line::Outline {
+            pages,
+            outline: self.outline.entries().to_vec(),
+        })
     }
 
     fn write(&mut self, page: u32, pages: u32, mut text: String) -> Result<(), Stop> {
-        if !self.wants(page) {
+        if page < self.first_page {
             return Ok(());
         }
         truncate(&mut text, PAGE_TEXT_MAX_BYTES);
@@ -265,14 +335,26 @@ impl PageWriter {
         if self.text_bytes > DOCUMENT_TEXT_MAX_BYTES {
             return Err(Failure::too_much_text().into());
         }
-        let section = None;
-        write_line(&Line::Page {
+        let section = self.outline.section_at(page).map(str::to_owned);
+        self.line(&Line::Page {
             page,
             pages,
             text,
             section,
         })
-        .map_err(Stop::Output)?;
+    }
+
+    /// A page that cannot be read, while the document goes on.
+    fn fault(&mut self, page: u32, pages: u32, reason: &str) -> Result<(), Stop> {
+        if page < self.first_page {
+            return Ok(());
+        }
+        let fault = reason.to_owned();
+        self.line(&Line::Fault { page, pages, fault })
+    }
+
+    fn line(&mut self, line: &Line) -> Result<(), Stop> {
+        write_line(line).map_err(Stop::Output)?;
         limits::allow_another_page();
         Ok(())
     }

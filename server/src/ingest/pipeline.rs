@@ -199,8 +199,8 @@ async fn clean_and_chunk(
     tokio::task::spawn_blocking(move || {
         let pages = clean::clean(raw);
         let chunks = match embedder {
-            Some(embedder) => chunk::chunk(&pages, &|text| embedder.count_tokens(text)),
-            None => chunk::chunk(&pages, &chunk::estimate_tokens),
+            Some(embedder) => chunk::chunk(&pages, 1, &[], &|text| embedder.count_tokens(text)),
+            None => chunk::chunk(&pages, 1, &[], &chunk::estimate_tokens),
         };
         (pages, chunks)
     })

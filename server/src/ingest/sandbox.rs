@@ -4,7 +4,9 @@
 //! A child that dies on one page is started again behind that page, a few times; what was read
 //! before is kept.
 
-use super::extract::{DOCUMENT_TEXT_MAX_BYTES, Failure, Line, PAGE_TEXT_MAX_BYTES, PAGES_MAX};
+use super::extract::{
+    DOCUMENT_TEXT_MAX_BYTES, Failure, Line, PAGE_TEXT_MAX_BYTES, PAGES_MAX, PASSWORD_FLAG,
+};
 use app::model::material::OutlineEntry;
 use secrecy::{ExposeSecret, SecretString};
 use std::{io, path::PathBuf, process::Stdio, time::Duration};
@@ -160,6 +162,9 @@ impl Extractor {
             .kill_on_drop(true);
         if first_page > 1 {
             command.arg(first_page.to_string());
+        }
+        if request.password.is_some() {
+            command.arg(PASSWORD_FLAG);
         }
         // A signal for the server's group (Ctrl-C at a terminal) must not look like a bad document.
         #[cfg(unix)]

@@ -22,7 +22,7 @@ fn squeezed(text: &str) -> String {
 fn windows_hold_whole_sentences_and_share_a_little() {
     let sentence = "The left ventricle pumps the blood into the aorta. ";
     let page = sentence.repeat(60);
-    let chunks = chunk(&[page.trim().to_owned()], &words);
+    let chunks = chunk(&[page.trim().to_owned()], 1, &[], &words);
     assert!(chunks.len() > 2);
     for chunk in &chunks {
         assert!(words(&chunk.text) <= WINDOW_TOKENS);
@@ -42,7 +42,7 @@ fn a_small_page_joins_what_it_introduces() {
         String::new(),
         body.trim().to_owned(),
     ];
-    let chunks = chunk(&pages, &words);
+    let chunks = chunk(&pages, 1, &[], &words);
     assert_eq!(chunks.len(), 1);
     assert_eq!((chunks[0].page_first, chunks[0].page_last), (1, 3));
     assert!(chunks[0].text.starts_with("Chapter one\nBlood flows"));
@@ -52,7 +52,7 @@ fn a_small_page_joins_what_it_introduces() {
 #[test]
 fn headings_and_points_of_a_list_stand_on_their_own_lines() {
     let page = "# Heart\nIt pumps\nblood.\n- left side\n- right\n  side\n\nEnd";
-    let chunks = chunk(&[page.to_owned()], &words);
+    let chunks = chunk(&[page.to_owned()], 1, &[], &words);
     assert_eq!(
         chunks[0].text,
         "# Heart\nIt pumps blood.\n- left side\n- right side\nEnd"
@@ -66,21 +66,58 @@ fn a_heading_goes_with_what_follows_it() {
         "Blood is red. ".repeat(70),
         "Veins are blue. ".repeat(30)
     );
-    let chunks = chunk(&[page.trim().to_owned()], &words);
+    let chunks = chunk(&[page.trim().to_owned()], 1, &[], &words);
     assert!(chunks.iter().all(|chunk| !chunk.text.ends_with("# Veins")));
 }
 
 #[test]
+fn every_chunk_knows_its_section_and_a_batch_its_page_numbers() {
+    let page = format!(
+        "# Veins\n\n{}\n\n# Arteries\n\n{}",
+        "Veins carry blood back to the heart again. "
+            .repeat(40)
+            .trim(),
+        "Arteries carry blood away from the heart. "
+            .repeat(40)
+            .trim()
+    );
+    let outline = [("Veins", 7), ("Arteries", 7)].map(|(title, page)| OutlineEntry {
+        level: 1,
+        title: title.to_owned(),
+        page,
+    });
+    let chunks = chunk(&[page], 7, &outline, &words);
+    assert!(chunks.iter().all(|c| (c.page_first, c.page_last) == (7, 7)));
+    for c in &chunks {
+        let veins = c.text.matches("Veins").count();
+        let arteries = c.text.matches("Arteries").count();
+        let most = if veins > arteries {
+            "Veins"
+        } else {
+            "Arteries"
+        };
+        assert_eq!(c.section.as_deref(), Some(most), "{}", c.text);
+    }
+}
+
+#[test]
+fn a_line_of_code_is_no_heading() {
+    assert!(is_heading("## Heart"));
+    assert!(!is_heading("#include <stdio.h>"));
+    assert!(!is_heading("#"));
+}
+
+#[test]
 fn nothing_makes_no_chunk() {
-    assert!(chunk(&[], &words).is_empty());
-    assert!(chunk(&[String::new(), " \n ".into()], &words).is_empty());
+    assert!(chunk(&[], 1, &[], &words).is_empty());
+    assert!(chunk(&[String::new(), " \n ".into()], 1, &[], &words).is_empty());
 }
 
 #[test]
 fn an_endless_word_is_cut() {
     let pages = vec!["x".repeat(20_000)];
     // A tokenizer that calls any word one token.
-    let chunks = chunk(&pages, &words);
+    let chunks = chunk(&pages, 1, &[], &words);
     assert!(chunks.len() > 3);
     assert!(
         chunks
@@ -94,7 +131,10 @@ fn a_tokenizers_own_marks_are_not_counted_for_every_piece() {
     let with_marks = |text: &str| words(text) + 2;
     let page = "One two three four. ".repeat(50);
     let pages = [page.trim().to_owned()];
-    assert_eq!(chunk(&pages, &with_marks), chunk(&pages, &words));
+    assert_eq!(
+        chunk(&pages, 1, &[], &with_marks),
+        chunk(&pages, 1, &[], &words)
+    );
 }
 
 proptest! {
@@ -104,7 +144,7 @@ proptest! {
     ) {
         let pages = crate::ingest::clean::clean(raw);
         for count in [&words as &dyn Fn(&str) -> usize, &estimate_tokens] {
-            let chunks = chunk(&pages, count);
+            let chunks = chunk(&pages, 1, &[], count);
             for (index, page) in pages.iter().enumerate() {
                 let number = index as u32 + 1;
                 let total = page.chars().count();

@@ -1,13 +1,23 @@
-//! PDFs: `lopdf` opens the file (encryption, page count, pictures), `pdf_oxide` reads the pages,
-//! `lopdf` again for a page that cannot be read. (For pages that merely come back empty it adds
-//! nothing but noise: measured on real documents.) Knows nothing of cleaning.
+//! PDFs: `lopdf` opens the file (encryption, page count, bookmarks, pictures), `pdf_oxide` says which
+//! glyphs stand where on a page, [`layout`] reads them; `lopdf` again for a page that cannot be read.
+//! (For pages that merely come back empty it adds nothing but noise: measured on real documents.)
+//! Knows nothing of cleaning.
 //!
-//! One page that fails or panics is an empty page, never a failed document.
+//! One page that fails or panics is a page at fault, never a failed document.
 
-use super::{Failure, PAGES_MAX, PageWriter, Stop};
-use lopdf::{Document, LoadOptions, Object};
+mod outline;
+
+use super::{
+    Failure, PAGES_MAX, PageWriter, Stop,
+    layout::{self, Glyph, Turn},
+    outline::Outline,
+};
+use lopdf::{Document, LoadOptions, Object, ObjectId};
 use pdf_oxide::PdfDocument;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    collections::{HashMap, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 /// Most bytes one stream may unpack to: an eighth of the address space, far above real streams.
 const STREAM_MAX_BYTES: usize = 128 * 1024 * 1024;
@@ -15,10 +25,16 @@ const STREAM_MAX_BYTES: usize = 128 * 1024 * 1024;
 const SECOND_TRY_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Share of letters, digits and spaces below which a second try's text is taken for noise.
 const READABLE_SHARE: f32 = 0.7;
+/// Share of characters that no font says the meaning of, from which on a page is unreadable.
+const NAMELESS_SHARE: f32 = 0.5;
+/// What is said of a page whose drawing instructions cannot be made out.
+const PAGE_DAMAGED: &str = "This page is damaged in the file, so its text could not be read. The other pages are not affected.";
+/// What is said of a page whose font hides which letters it draws.
+const PAGE_NAMELESS: &str = "The font of this page does not say which letters it shows. Print the document to a new PDF or export it again to make it readable.";
 
 /// Writes the document's pages and answers how many there are.
-pub fn read(bytes: Vec<u8>, out: &mut PageWriter) -> Result<u32, Stop> {
-    let structure = open(&bytes)?;
+pub fn read(bytes: Vec<u8>, password: Option<String>, out: &mut PageWriter) -> Result<u32, Stop> {
+    let structure = open(&bytes, password)?;
     // Before the second reader: opening a million pages is work too.
     if structure.pages > PAGES_MAX {
         return Err(Failure::too_many_pages().into());
@@ -42,18 +58,32 @@ pub fn read(bytes: Vec<u8>, out: &mut PageWriter) -> Result<u32, Stop> {
         return Err(Failure::too_many_pages().into());
     }
     let count = u32::try_from(pages).unwrap_or(u32::MAX);
+    out.opened(count, structure.outline)?;
     let mut has_text = out.first_page > 1;
+    let mut has_faults = false;
     for page in out.first_page.max(1)..=count {
         let text = match reader.as_ref().and_then(|reader| page_text(reader, page)) {
-            Some(text) => text,
+            Some(text) => Some(text),
             None => second.page_text(page),
         };
-        has_text |= !is_blank(&text);
-        out.write(page, count, text)?;
+        match text {
+            None => {
+                has_faults = true;
+                out.fault(page, count, PAGE_DAMAGED)?;
+            }
+            Some(text) if is_nameless(&text) => {
+                has_faults = true;
+                out.fault(page, count, PAGE_NAMELESS)?;
+            }
+            Some(text) => {
+                has_text |= !is_blank(&text);
+                out.write(page, count, text)?;
+            }
+        }
     }
     if has_text {
         Ok(count)
-    } else if is_cut_short(&bytes) {
+    } else if has_faults || is_cut_short(&bytes) {
         Err(Failure::damaged().into())
     } else if structure.has_images {
         Err(Failure::scanned().into())
@@ -69,39 +99,49 @@ struct Structure {
     opened: bool,
     pages: usize,
     has_images: bool,
-    /// The file without its encryption, where an owner's password alone had locked it.
+    outline: Outline,
+    /// The file without its encryption, where it had any.
     decrypted: Option<Vec<u8>>,
 }
 
-fn open(bytes: &[u8]) -> Result<Structure, Failure> {
-    let mut document = match catch_unwind(|| load(bytes)) {
+fn open(bytes: &[u8], password: Option<String>) -> Result<Structure, Failure> {
+    let locked = match password {
+        Some(_) => Failure::wrong_password(),
+        None => Failure::locked(),
+    };
+    let mut document = match catch_unwind(|| load(bytes, password)) {
         Ok(Ok(document)) => document,
-        Ok(Err(lopdf::Error::InvalidPassword | lopdf::Error::UnsupportedSecurityHandler(_))) => {
-            return Err(Failure::locked());
-        }
+        Ok(Err(lopdf::Error::InvalidPassword)) => return Err(locked),
+        Ok(Err(lopdf::Error::UnsupportedSecurityHandler(_))) => return Err(Failure::protected()),
         // What lopdf cannot open, the other reader may still.
         Ok(Err(_)) | Err(_) => return Ok(Structure::default()),
     };
     if document.trailer.has(b"Encrypt") && !document.was_encrypted() {
-        return Err(Failure::locked());
+        return Err(locked);
     }
-    let read = catch_unwind(AssertUnwindSafe(|| Structure {
-        opened: true,
-        pages: document.page_iter().take(PAGES_MAX + 1).count(),
-        has_images: document.objects.values().any(is_image),
-        decrypted: document
-            .was_encrypted()
-            .then(|| decrypt(&mut document))
-            .flatten(),
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        let pages: Vec<ObjectId> = document.page_iter().take(PAGES_MAX + 1).collect();
+        let numbers: HashMap<ObjectId, u32> = pages.iter().copied().zip(1..).collect();
+        Structure {
+            opened: true,
+            pages: pages.len(),
+            has_images: document.objects.values().any(is_image),
+            outline: outline::read(&document, &numbers),
+            decrypted: document
+                .was_encrypted()
+                .then(|| decrypt(&mut document))
+                .flatten(),
+        }
     }));
     Ok(read.unwrap_or_default())
 }
 
-fn load(bytes: &[u8]) -> lopdf::Result<Document> {
-    Document::load_mem_with_options(
-        bytes,
-        LoadOptions::with_max_decompressed_size(STREAM_MAX_BYTES),
-    )
+fn load(bytes: &[u8], password: Option<String>) -> lopdf::Result<Document> {
+    let options = LoadOptions {
+        password,
+        ..LoadOptions::with_max_decompressed_size(STREAM_MAX_BYTES)
+    };
+    Document::load_mem_with_options(bytes, options)
 }
 
 /// lopdf has taken the encryption off while loading; written out again, any reader can read it.
@@ -127,11 +167,37 @@ fn count_pages(reader: &PdfDocument) -> usize {
 
 /// `None` when the page cannot be read; a page without text is read, and empty.
 fn page_text(reader: &PdfDocument, page: u32) -> Option<String> {
+    let index = page as usize - 1;
+    let text = catch_unwind(AssertUnwindSafe(|| {
+        // Filtered by nothing: the unfiltered call would keep every page's glyphs in memory.
+        let chars = reader.extract_chars_filtered(index, HashSet::new(), HashSet::new());
+        let glyphs: Vec<Glyph> = chars.ok()?.iter().map(glyph).collect();
+        layout::text(&glyphs).filter(|text| !is_blank(text))
+    }));
+    if let Ok(Some(text)) = text {
+        return Some(text);
+    }
+    // No glyphs, or far too many: the reader's own arrangement, and its word on the page's state.
     catch_unwind(AssertUnwindSafe(|| {
-        reader.extract_text(page as usize - 1).ok()
+        let text = reader.extract_text(index).ok()?;
+        if is_blank(&text) && reader.get_page_content_data(index).is_err() {
+            return None;
+        }
+        Some(text)
     }))
     .ok()
     .flatten()
+}
+
+fn glyph(char: &pdf_oxide::layout::TextChar) -> Glyph {
+    Glyph {
+        char: char.char,
+        x: char.origin_x,
+        y: char.origin_y,
+        advance: char.advance_width,
+        size: char.font_size,
+        turn: Turn::of_degrees(char.rotation_degrees),
+    }
 }
 
 /// Whether the end of the file is missing; readers repair that, but its pages may be lost.
@@ -144,6 +210,17 @@ fn is_cut_short(bytes: &[u8]) -> bool {
 
 fn is_blank(text: &str) -> bool {
     !text.chars().any(char::is_alphanumeric)
+}
+
+/// Whether most characters are of the private kind that only the font's maker understands.
+#[allow(clippy::cast_precision_loss)]
+fn is_nameless(text: &str) -> bool {
+    /// A few bullets alone are no unreadable page.
+    const ENOUGH: usize = 40;
+    let drawn = text.chars().filter(|c| !c.is_whitespace()).count();
+    let nameless = |c: char| matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' | char::REPLACEMENT_CHARACTER);
+    let nameless = text.chars().filter(|&c| nameless(c)).count();
+    drawn >= ENOUGH && nameless as f32 >= NAMELESS_SHARE * drawn as f32
 }
 
 /// lopdf's own text, opened when the first page cannot be read.
@@ -160,26 +237,19 @@ impl<'a> SecondTry<'a> {
         }
     }
 
-    fn page_text(&mut self, page: u32) -> String {
+    fn page_text(&mut self, page: u32) -> Option<String> {
         let document = self.document.get_or_insert_with(|| {
             (self.bytes.len() <= SECOND_TRY_MAX_BYTES)
-                .then(|| catch_unwind(|| load(self.bytes).ok()).ok().flatten())
+                .then(|| catch_unwind(|| load(self.bytes, None).ok()).ok().flatten())
                 .flatten()
         });
-        let Some(document) = document else {
-            return String::new();
-        };
+        let document = document.as_ref()?;
         let text = catch_unwind(AssertUnwindSafe(|| {
             document
                 .extract_text_with_limit(&[page], STREAM_MAX_BYTES)
-                .unwrap_or_default()
-        }))
-        .unwrap_or_default();
-        if is_readable(&text) {
-            text
-        } else {
-            String::new()
-        }
+                .ok()
+        }));
+        text.ok().flatten().filter(|text| is_readable(text))
     }
 }
 
@@ -197,6 +267,13 @@ fn is_readable(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_nameless_letters_is_told_from_one_with_bullets() {
+        assert!(is_nameless(&"\u{e001}\u{e002} ".repeat(30)));
+        assert!(!is_nameless(&"\u{f0b7} a point of a list\n".repeat(30)));
+        assert!(!is_nameless("\u{e001}"));
+    }
 
     #[test]
     fn noise_of_a_second_try_is_not_taken_for_words() {
