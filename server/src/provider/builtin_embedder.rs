@@ -1,11 +1,15 @@
 //! The embedder that comes with Studyin: all-MiniLM-L6-v2 on the CPU, with a forward pass of our
-//! own. Its parts: [`weights`] reads the model, [`forward`] runs it, [`kernels`] does the sums.
+//! own. Its parts: [`weights`] reads the model, [`forward`] runs it, [`kernels`] are its steps,
+//! [`integers`] its products, [`turns`] who is worked for next.
 //!
-//! Documents go through a pool of one thread per core in small slices; a question runs on a thread
-//! of its own, so that it never waits for a batch to end.
+//! Documents go through one thread per core in small shares, each caller in turn; a question runs
+//! on a thread of its own, so that it never waits for documents.
 
 mod forward;
+mod integers;
 mod kernels;
+mod processor;
+mod turns;
 mod weights;
 
 use super::{
@@ -14,13 +18,10 @@ use super::{
 };
 use async_trait::async_trait;
 use forward::Scratch;
-use rayon::{
-    ThreadPool, ThreadPoolBuilder,
-    iter::{IntoParallelIterator, ParallelIterator},
-};
 use std::{sync::Arc, thread::available_parallelism};
 use tokenizers::Tokenizer;
 use tokio::sync::Semaphore;
+use turns::Turns;
 use weights::{HIDDEN, Weights};
 
 /// Names the model in the embeddings table. Changes when vectors would no longer compare.
@@ -30,13 +31,16 @@ const TOKENS_MAX: usize = 256;
 /// Bytes of one text that are tokenized at all: 256 tokens of ordinary text take about 1,500, so
 /// only text nobody reads (one endless word, a page of blanks) meets it.
 const TEXT_MAX_BYTES: usize = 64 * 1_024;
-/// Texts that are worked on together. Small, so that a cancelled ingest stops within a second.
-const SLICE: usize = 8;
+/// Tokens that are worked on together, as estimated: enough to make good use of the products, few
+/// enough that the work for a cancelled document ends within a tenth of a second.
+const SHARE_TOKENS: usize = TOKENS_MAX;
+/// Bytes of text that usually make a token.
+const BYTES_PER_TOKEN: usize = 4;
 
 /// The model in memory.
 pub struct BuiltinEmbedder {
     model: Arc<Model>,
-    documents: Arc<ThreadPool>,
+    documents: Turns<Vec<String>, Vec<Option<Vec<f32>>>>,
     /// As many questions at once as there are cores; the others wait without holding a thread.
     questions: Semaphore,
 }
@@ -70,19 +74,20 @@ impl BuiltinEmbedder {
         };
         let (first, last) = (special("[CLS]")?, special("[SEP]")?);
         let cores = available_parallelism().map_or(1, usize::from);
-        let documents = ThreadPoolBuilder::new()
-            .num_threads(cores)
-            .thread_name(|number| format!("embed-{number}"))
-            .build()
-            .map_err(|error| malformed(&error))?;
+        let model = Arc::new(Model {
+            tokenizer,
+            weights: Weights::read(files.weights)?,
+            first,
+            last,
+        });
+        let documents = Turns::start(cores, || {
+            let (model, mut scratch) = (Arc::clone(&model), Scratch::default());
+            move |texts: Vec<String>| model.embed_all(&texts, &mut scratch)
+        })
+        .map_err(|error| malformed(&error))?;
         Ok(Self {
-            model: Arc::new(Model {
-                tokenizer,
-                weights: Weights::read(files.weights)?,
-                first,
-                last,
-            }),
-            documents: Arc::new(documents),
+            model,
+            documents,
             questions: Semaphore::new(cores),
         })
     }
@@ -102,17 +107,18 @@ impl Embedder for BuiltinEmbedder {
         &self,
         texts: Vec<String>,
     ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
-        let mut vectors = Vec::with_capacity(texts.len());
-        let mut texts = texts.into_iter();
-        loop {
-            let slice: Vec<String> = texts.by_ref().take(SLICE).collect();
-            if slice.is_empty() {
-                return Ok(vectors);
-            }
-            let (model, pool) = (Arc::clone(&self.model), Arc::clone(&self.documents));
-            let done = blocking(move || pool.install(|| model.embed_all(slice))).await?;
-            vectors.extend(done.into_iter().map(Some));
+        let shares = shares(texts);
+        let mut done: Vec<_> = shares.iter().map(|share| vec![None; share.len()]).collect();
+        let mut left = shares.len();
+        let mut answers = self.documents.submit(shares);
+        while let Some((number, vectors)) = answers.recv().await {
+            done[number] = vectors;
+            left -= 1;
         }
+        if left > 0 {
+            return Err(EmbedError::Stopped);
+        }
+        Ok(done.into_iter().flatten().collect())
     }
 
     async fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
@@ -122,7 +128,13 @@ impl Embedder for BuiltinEmbedder {
             .await
             .map_err(|_| EmbedError::Stopped)?;
         let (model, text) = (Arc::clone(&self.model), text.to_owned());
-        blocking(move || model.embed(&text, &mut Scratch::default())).await
+        tokio::task::spawn_blocking(move || {
+            let ids = [model.tokens(&text)?];
+            let vectors = forward::embed(&model.weights, &ids, &mut Scratch::default());
+            vectors.into_iter().next().ok_or(EmbedError::Stopped)
+        })
+        .await
+        .unwrap_or(Err(EmbedError::Stopped))
     }
 
     fn count_tokens(&self, text: &str) -> usize {
@@ -134,33 +146,47 @@ impl Embedder for BuiltinEmbedder {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, EmbedError> + Send + 'static,
-) -> Result<T, EmbedError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or(Err(EmbedError::Stopped))
+/// Cuts a list of texts into what one thread does at a time.
+fn shares(texts: Vec<String>) -> Vec<Vec<String>> {
+    let mut shares: Vec<Vec<String>> = Vec::new();
+    let mut room = 0;
+    for text in texts {
+        let tokens = (text.len() / BYTES_PER_TOKEN + 2).min(TOKENS_MAX);
+        match shares.last_mut() {
+            Some(share) if tokens <= room => share.push(text),
+            _ => {
+                shares.push(vec![text]);
+                room = SHARE_TOKENS;
+            }
+        }
+        room -= tokens;
+    }
+    shares
 }
 
 impl Model {
-    fn embed_all(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>, EmbedError> {
-        texts
-            .into_par_iter()
-            .map_init(Scratch::default, |scratch, text| self.embed(&text, scratch))
+    /// A vector for each text that can be cut into tokens.
+    fn embed_all(&self, texts: &[String], scratch: &mut Scratch) -> Vec<Option<Vec<f32>>> {
+        let tokens: Vec<_> = texts.iter().map(|text| self.tokens(text).ok()).collect();
+        let known: Vec<_> = tokens.iter().flatten().cloned().collect();
+        let mut vectors = forward::embed(&self.weights, &known, scratch).into_iter();
+        tokens
+            .into_iter()
+            .map(|tokens| tokens.and_then(|_| vectors.next()))
             .collect()
     }
 
-    fn embed(&self, text: &str, scratch: &mut Scratch) -> Result<Vec<f32>, EmbedError> {
+    /// What the model reads of a text.
+    fn tokens(&self, text: &str) -> Result<Vec<u32>, EmbedError> {
         let text = &text[..text.floor_char_boundary(TEXT_MAX_BYTES)];
         let encoding = self
             .tokenizer
             .encode_fast(text, false)
             .map_err(|error| EmbedError::Tokens(error.to_string()))?;
-        let ids: Vec<u32> = std::iter::once(self.first)
+        Ok(std::iter::once(self.first)
             .chain(encoding.get_ids().iter().copied().take(TOKENS_MAX - 2))
             .chain(std::iter::once(self.last))
-            .collect();
-        Ok(forward::embed(&self.weights, &ids, scratch))
+            .collect())
     }
 }
 
