@@ -108,6 +108,10 @@ fn begins_block(before: &str, line: &str, usual: usize) -> bool {
     if open || first.is_lowercase() {
         return false;
     }
+    // "... at least" / "6 characters": only an end of a sentence lets a number begin a new one.
+    if first.is_ascii_digit() && before.ends_with(char::is_lowercase) {
+        return false;
+    }
     let length = before.chars().count();
     usual >= USUAL_LINE_MIN_CHARS && (length as f32) < usual as f32 * SHORT_LINE
         || usual < USUAL_LINE_MIN_CHARS && !before.ends_with(['.', '!', '?'])

@@ -24,6 +24,29 @@ const FLOOR: f32 = 0.53;
 /// The least word share when there are no vectors: 90 % accepted, 96 % and 86 % refused; at .40 91,
 /// 93 and 78 %, at .50 87, 97 and 90 %.
 const WORDS_FLOOR: f32 = 0.45;
+/// Stems of words that shape a question more than they name its subject ("What does X show?").
+const SHAPING: &[&str] = &[
+    "call",
+    "cover",
+    "differ",
+    "differenc",
+    "exampl",
+    "happen",
+    "kind",
+    "list",
+    "mean",
+    "name",
+    "need",
+    "refer",
+    "say",
+    "show",
+    "stand",
+    "type",
+    "use",
+    "work",
+];
+/// What such a word weighs beside one of the same rarity.
+const SHAPING_WEIGHT: f32 = 0.3;
 /// Passages that are looked into for the question's words.
 const LOOKED_INTO: usize = 5;
 
@@ -54,7 +77,13 @@ fn word_share(asked: &[Asked], chunks: usize, text: &str) -> f32 {
     let words = prose::content_words(text);
     let (mut here, mut all) = (0.0, 0.0);
     for one in asked {
-        let weight = rarity(one.chunks, chunks);
+        let stem = one.keyword.stem.as_str();
+        let weight = rarity(one.chunks, chunks)
+            * if SHAPING.contains(&stem) {
+                SHAPING_WEIGHT
+            } else {
+                1.0
+            };
         all += weight;
         if words.iter().any(|word| alike(word, &one.keyword.stem)) {
             here += weight;

@@ -142,6 +142,101 @@ const UNSEEN: Documents = &[
     ),
 ];
 
+/// A third round over four documents, ten questions each for two of them, as students put them.
+const FRESH: Documents = &[
+    (
+        "Think_Python_Glossary_by_Alphabetic_order.pdf",
+        &[
+            (
+                "What is the difference between a slice and a string?",
+                "range of indices",
+            ),
+            ("What is rubber duck debugging?", "inanimate object"),
+            ("What happens in a return statement?", "end immediately"),
+            (
+                "Which kind of function always returns None?",
+                "void function",
+            ),
+            (
+                "What does a traceback show?",
+                "functions that are executing",
+            ),
+            (
+                "What is meant by the worst case of an algorithm?",
+                "run slowest",
+            ),
+            ("Is a tuple mutable?", "immutable"),
+            ("When is a copy called shallow?", "references to"),
+            ("What is scaffolding used for?", "not part of the"),
+            ("What makes a program impossible to parse?", "syntax error"),
+        ],
+    ),
+    (
+        "lecture4.pdf",
+        &[
+            (
+                "Can balls support other objects?",
+                "cannot support anything",
+            ),
+            (
+                "How many objects can the arm hold at the same time?",
+                "one object",
+            ),
+            ("What is the Nearley grammar used for?", "pars"),
+            ("What is syntactic ambiguity?", "attach at"),
+            ("What does DNF stand for?", "Disjunctive Normal Form"),
+            ("What do boxes not contain?", "pyramids"),
+            (
+                "What kind of logic are the semantics of Shrdlite?",
+                "propositional logic",
+            ),
+            ("What has to be implemented in lab 2?", "nterpret"),
+            (
+                "Why does propositional logic work for Shrdlite?",
+                "world is finite",
+            ),
+            (
+                "How many actions does the natural interpretation take?",
+                "17",
+            ),
+        ],
+    ),
+    (
+        "asvs-webapp-alpha-2008.pdf",
+        &[
+            (
+                "What must the tester review line by line at Level 4?",
+                "malicious code",
+            ),
+            ("What is a prerequisite for Level 4?", "threat model"),
+            (
+                "Which applications is internal verification appropriate for?",
+                "protect life",
+            ),
+            ("Where must access controls be implemented?", "server side"),
+            (
+                "What do the authentication verification requirements cover?",
+                "account credentials",
+            ),
+            (
+                "What should a verification report describe?",
+                "security architecture",
+            ),
+        ],
+    ),
+    (
+        "cweb.pdf",
+        &[
+            ("What are the three parts of a section?", "middle part"),
+            ("How long should the C code of a section be?", "dozen lines"),
+            ("What does cweave produce?", "something.tex"),
+            ("Does CTANGLE keep comments?", "comments are removed"),
+            ("How are sections numbered?", "consecutively"),
+            ("What does the German word webe mean?", "weave"),
+        ],
+    ),
+];
+
 const OFF_TOPIC: &[&str] = &[
     "What is the capital of Mongolia?",
     "How long does sourdough bread have to rise?",
@@ -328,11 +423,14 @@ async fn examine(desk: &Desk, documents: Documents) -> (usize, usize, Vec<&'stat
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs CORPUS_DIR and the embedding model"]
 async fn the_first_quote_contains_the_answer_and_other_topics_are_refused() {
-    for documents in [DOCUMENTS, UNSEEN] {
+    let mut results = Vec::new();
+    for documents in [DOCUMENTS, UNSEEN, FRESH] {
         let Some(desk) = desk(documents, true).await else {
             return;
         };
-        let (held, all, answered) = examine(&desk, documents).await;
+        results.push(examine(&desk, documents).await);
+    }
+    for (held, all, answered) in results {
         assert!(held * 10 >= all * 8, "{held} of {all}");
         assert!(answered.is_empty(), "{answered:?}");
     }

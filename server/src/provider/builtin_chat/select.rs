@@ -5,31 +5,32 @@
 //! With an embedder the meaning of the sentence, and of the sentence among its neighbours, weighs
 //! most; without one the question's words, the rare ones more, do the work alone.
 
+mod candidate;
+mod score;
+
 use super::asked::Asked;
 use crate::{
-    prose::{self, Sentence},
+    prose,
     provider::{EmbedError, Embedder, chat::Evidence},
 };
 use app::model::material::Span;
-use std::{cmp::Ordering, collections::HashSet, sync::Arc};
+use candidate::{Candidate, candidates, list_number};
+use score::{cosine, flaws, is_heading, meaning_scores, says_little, word_scores};
+use std::{collections::HashSet, sync::Arc};
 
 /// Most quotes of an answer: what a student reads before she opens the page itself.
 const QUOTES_MAX: usize = 4;
 /// Most characters of a quote grown by its neighbours.
 const QUOTE_MAX_CHARS: usize = 400;
-/// Most sentences that are compared; eight passages of a page's third hold about eighty.
-const SENTENCES_MAX: usize = 100;
-/// Passages all of whose sentences are compared; of the others only those with a word of the
-/// question.
-const COMPARED_PASSAGES: usize = 4;
-/// Sentences whose surroundings are compared too.
-const WINDOWS_MAX: usize = 16;
-/// Shorter pieces are page numbers, labels, halves of formulas.
-const FRAGMENT_CHARS: usize = 25;
+/// The same of the first quote: a paragraph, since the answer often stands a sentence beside the
+/// one that is most like the question.
+const FIRST_QUOTE_MAX_CHARS: usize = 640;
 /// A second quote scoring under this share of the first adds noise, not knowledge.
 const WORTH_OF_BEST: f32 = 0.72;
-/// A longer sentence ending in a colon is no term but a sentence.
-const TERM_MAX_CHARS: usize = 60;
+/// A quote shorter than this says little by itself and takes what stands around it.
+const TERSE_CHARS: usize = 80;
+/// What it costs a sentence to stand in a list of titles.
+const CONTENTS_FLAW: f32 = 0.3;
 /// How much relevance counts against novelty when the next quote is chosen.
 const RELEVANCE: f32 = 0.75;
 /// Two sentences more alike than this say the same thing.
@@ -37,6 +38,8 @@ const REPEATED: f32 = 0.93;
 /// A neighbour joins a quote when it is at least this share as near to the question as the quote's
 /// own sentence.
 const WORTH_JOINING: f32 = 0.7;
+/// The same for the first quote, as long as it is terse or stays in its paragraph.
+const WORTH_JOINING_FIRST: f32 = 0.35;
 
 /// Words of a passage, exactly as they stand on the page but for line breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,23 +48,6 @@ pub struct Quote {
     pub number: u32,
     /// On one line.
     pub text: String,
-}
-
-/// A sentence and all that is known of it.
-struct Candidate {
-    /// Index of the evidence and of the part in it: neighbours share both.
-    place: (usize, usize),
-    block: usize,
-    /// Where it stands in its part, in characters.
-    span: Span,
-    /// On one line.
-    text: String,
-    words: Vec<String>,
-    vector: Option<Vec<f32>>,
-    /// How near it is to the question by itself.
-    own: f32,
-    /// How good a quote it would make.
-    score: f32,
 }
 
 /// The best quotes for `question`, best first; never empty when there is any text.
@@ -85,7 +71,14 @@ pub async fn quotes(
             Some(meaning) => 0.62 * meaning[at] + 0.26 * by_words[at] + 0.12 * passage,
             None => 0.75 * by_words[at] + 0.25 * passage,
         };
-        candidate.score = relevance + asked.form_bonus(&candidate.text) - flaws(&candidate.text);
+        candidate.score = relevance + asked.form_bonus(&candidate.text)
+            - flaws(&candidate.text)
+            - says_little(candidate, &asked)
+            - if candidate.in_contents {
+                CONTENTS_FLAW
+            } else {
+                0.0
+            };
     }
     Ok(choose(&candidates)
         .into_iter()
@@ -99,59 +92,6 @@ pub async fn quotes(
         .collect())
 }
 
-fn candidates(evidence: &[Evidence]) -> Vec<Candidate> {
-    let mut seen = HashSet::new();
-    let mut candidates = Vec::new();
-    for (index, passage) in evidence.iter().enumerate() {
-        for (part, text) in passage.parts.iter().enumerate() {
-            for sentence in with_their_terms(text) {
-                // Passages overlap: what stood in a better one is not weighed twice.
-                if candidates.len() < SENTENCES_MAX && seen.insert(sentence.text.clone()) {
-                    candidates.push(Candidate {
-                        place: (index, part),
-                        block: sentence.block,
-                        span: Span {
-                            start: sentence.start,
-                            end: sentence.end,
-                        },
-                        words: prose::content_words(&sentence.text),
-                        text: sentence.text,
-                        vector: None,
-                        own: 0.0,
-                        score: 0.0,
-                    });
-                }
-            }
-        }
-    }
-    candidates
-}
-
-/// The sentences of `text`, a short one that ends in a colon ("accumulator:") joined to what it
-/// announces: a glossary's term and its meaning often stand on different lines.
-fn with_their_terms(text: &str) -> Vec<Sentence> {
-    let mut joined: Vec<Sentence> = Vec::new();
-    for sentence in prose::sentences(text) {
-        match joined.last_mut() {
-            Some(term)
-                if term.text.ends_with(':')
-                    && term.text.chars().count() <= TERM_MAX_CHARS
-                    && list_number(&sentence.text).is_none() =>
-            {
-                term.end = sentence.end;
-                term.block = sentence.block;
-                let span = Span {
-                    start: term.start,
-                    end: term.end,
-                };
-                term.text = prose::one_line(&prose::slice(text, span));
-            }
-            _ => joined.push(sentence),
-        }
-    }
-    joined
-}
-
 /// The words of `part` from the first of `sentences` to the last, with what stands between them.
 fn between(part: &str, sentences: &[Candidate]) -> String {
     let (Some(first), Some(last)) = (sentences.first(), sentences.last()) else {
@@ -162,156 +102,6 @@ fn between(part: &str, sentences: &[Candidate]) -> String {
         end: last.span.end,
     };
     prose::one_line(&prose::slice(part, span))
-}
-
-/// The share of the question's words, weighed by rarity, in each sentence and, for less, around it.
-fn word_scores(asked: &Asked, candidates: &mut [Candidate]) -> Vec<f32> {
-    let holds: Vec<Vec<bool>> = candidates
-        .iter()
-        .map(|candidate| {
-            asked
-                .words
-                .iter()
-                .map(|word| {
-                    candidate
-                        .words
-                        .iter()
-                        .any(|own| prose::same_word(word, own))
-                })
-                .collect()
-        })
-        .collect();
-    let weights: Vec<f32> = (0..asked.words.len())
-        .map(|word| {
-            let with = holds.iter().filter(|holds| holds[word]).count();
-            (1.0 + candidates.len() as f32 / (1.0 + with as f32)).ln()
-        })
-        .collect();
-    let total: f32 = weights.iter().sum();
-    if total <= 0.0 {
-        return vec![0.0; candidates.len()];
-    }
-    for (candidate, holds) in candidates.iter_mut().zip(&holds) {
-        let held = weights.iter().zip(holds).filter(|(_, holds)| **holds);
-        candidate.own = held.map(|(weight, _)| weight).sum::<f32>() / total;
-    }
-    (0..candidates.len())
-        .map(|at| {
-            let around = neighbours(candidates, at);
-            weights
-                .iter()
-                .enumerate()
-                .map(|(word, weight)| {
-                    if holds[at][word] {
-                        *weight
-                    } else if holds[around.clone()].iter().any(|holds| holds[word]) {
-                        weight * 0.4
-                    } else {
-                        0.0
-                    }
-                })
-                .sum::<f32>()
-                / total
-        })
-        .collect()
-}
-
-/// How near each sentence is to the question, alone and among its neighbours.
-async fn meaning_scores(
-    question: &str,
-    candidates: &mut [Candidate],
-    by_words: &[f32],
-    embedder: &dyn Embedder,
-) -> Result<Vec<f32>, EmbedError> {
-    let asked = embedder.embed_query(question).await?;
-    let promising: Vec<usize> = (0..candidates.len())
-        .filter(|at| candidates[*at].place.0 < COMPARED_PASSAGES || candidates[*at].own > 0.0)
-        .collect();
-    let texts = promising.iter().map(|at| candidates[*at].text.clone());
-    let vectors = embedder.embed_documents(texts.collect()).await?;
-    let mut alone = vec![0.0; candidates.len()];
-    for candidate in candidates.iter_mut() {
-        candidate.own = 0.0;
-    }
-    for (at, vector) in promising.into_iter().zip(vectors) {
-        let Some(vector) = vector else { continue };
-        alone[at] = cosine(&asked, &vector);
-        candidates[at].own = alone[at];
-        candidates[at].vector = Some(vector);
-    }
-    let mut best: Vec<usize> = (0..alone.len()).collect();
-    best.sort_by(|a, b| {
-        descending(
-            alone[*a] + 0.5 * by_words[*a],
-            alone[*b] + 0.5 * by_words[*b],
-        )
-    });
-    best.truncate(WINDOWS_MAX);
-    let windows = best
-        .iter()
-        .map(|at| {
-            candidates[neighbours(candidates, *at)]
-                .iter()
-                .map(|candidate| candidate.text.as_str())
-                .collect::<Vec<_>>()
-                .join(" ")
-        })
-        .collect();
-    let windows = embedder.embed_documents(windows).await?;
-    let mut scores: Vec<f32> = alone.iter().map(|alone| 0.9 * alone).collect();
-    for (at, window) in best.into_iter().zip(windows) {
-        if let Some(window) = window {
-            scores[at] = 0.7 * alone[at] + 0.3 * cosine(&asked, &window);
-        }
-    }
-    Ok(scores)
-}
-
-/// The sentence before, the sentence itself and the one after, as far as they share its page.
-fn neighbours(candidates: &[Candidate], at: usize) -> std::ops::Range<usize> {
-    let same = |other: usize| {
-        candidates
-            .get(other)
-            .is_some_and(|other| other.place == candidates[at].place)
-    };
-    let start = if at > 0 && same(at - 1) { at - 1 } else { at };
-    let end = if same(at + 1) { at + 2 } else { at + 1 };
-    start..end
-}
-
-/// What makes a sentence a poor quote whatever it is about.
-fn flaws(text: &str) -> f32 {
-    let chars = text.chars().count();
-    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-    let mut flaws = 0.0;
-    if chars < FRAGMENT_CHARS {
-        flaws += 0.30;
-    } else if !text.ends_with(['.', '!', ':', ';', ')', '"', '”']) && chars < 60 {
-        flaws += 0.06;
-    }
-    if is_heading(text) {
-        flaws += 0.12;
-    }
-    if text.ends_with('?') {
-        flaws += 0.15;
-    }
-    if is_table_of_contents(text) {
-        flaws += 0.40;
-    }
-    if letters * 2 < chars {
-        flaws += 0.15;
-    }
-    flaws
-}
-
-/// A title, dots, a page number.
-fn is_table_of_contents(text: &str) -> bool {
-    [". . .", "...", "…"].iter().any(|dots| {
-        text.split(dots).skip(1).any(|after| {
-            let after = after.trim_start_matches(['.', ' ', '…']);
-            after.starts_with(|c: char| c.is_ascii_digit())
-        })
-    })
 }
 
 /// The chosen sentences, best first, each with the range of sentences its quote is made of.
@@ -352,6 +142,12 @@ fn grow(
     taken: &[(usize, std::ops::Range<usize>)],
 ) -> std::ops::Range<usize> {
     let own = &candidates[at];
+    let is_first = taken.is_empty();
+    let max_chars = if is_first {
+        FIRST_QUOTE_MAX_CHARS
+    } else {
+        QUOTE_MAX_CHARS
+    };
     let mut range = at..at + 1;
     let mut chars = own.text.chars().count();
     let free = |other: usize| {
@@ -364,13 +160,19 @@ fn grow(
         let worth = |other: usize, needed: bool| {
             let at_end = other >= range.end;
             let other = &candidates[other];
-            let near = if other.block == own.block { 0.05 } else { 0.0 };
+            let same_block = other.block == own.block;
+            let near = if same_block { 0.05 } else { 0.0 };
+            let enough = if is_first && (same_block || own.on_slide || chars < TERSE_CHARS) {
+                WORTH_JOINING_FIRST
+            } else {
+                WORTH_JOINING
+            };
             if needed {
                 f32::MAX
-            } else if at_end && is_heading(&other.text) {
+            } else if at_end && is_heading(&other.text) && !other.text.contains(':') {
                 // What follows it is another matter.
                 f32::MIN
-            } else if other.own > 0.0 && other.own + near >= WORTH_JOINING * own.own {
+            } else if other.own > 0.0 && other.own + near >= enough * own.own {
                 other.own + near
             } else {
                 f32::MIN
@@ -387,18 +189,17 @@ fn grow(
             }),
             after.map(|at| {
                 let text = &candidates[at].text;
-                (
-                    at,
-                    worth(at, last.ends_with([':', '?']) || follows(last, text)),
-                )
+                let needed = last.ends_with([':', '?'])
+                    || follows(last, text)
+                    || is_first && refers_back(last, text);
+                (at, worth(at, needed))
             }),
         ];
         let fitting = options
             .into_iter()
             .flatten()
             .filter(|(at, worth)| {
-                *worth > f32::MIN
-                    && chars + 1 + candidates[*at].text.chars().count() <= QUOTE_MAX_CHARS
+                *worth > f32::MIN && chars + 1 + candidates[*at].text.chars().count() <= max_chars
             })
             .max_by(|a, b| a.1.total_cmp(&b.1));
         let Some((joining, _)) = fitting else {
@@ -447,23 +248,6 @@ fn follows(first: &str, second: &str) -> bool {
     matches!((list_number(first), list_number(second)), (Some(a), Some(b)) if b == a + 1)
 }
 
-/// The number a point of a list begins with.
-fn list_number(text: &str) -> Option<u32> {
-    let label = text.split_whitespace().next()?;
-    label.strip_suffix(['.', ')'])?.parse().ok()
-}
-
-/// A title rather than a sentence: no end, and hardly a word that begins small.
-fn is_heading(text: &str) -> bool {
-    let begins = |small: fn(char) -> bool| {
-        text.split_whitespace()
-            .filter(|word| word.chars().next().is_some_and(small))
-            .count()
-    };
-    let (small, all) = (begins(char::is_lowercase), begins(char::is_alphabetic));
-    !text.ends_with(['.', '!', '?', ':', ';']) && small * 4 < all
-}
-
 fn likeness(left: &Candidate, right: &Candidate) -> f32 {
     if let (Some(left), Some(right)) = (&left.vector, &right.vector) {
         return cosine(left, right);
@@ -475,15 +259,6 @@ fn likeness(left: &Candidate, right: &Candidate) -> f32 {
         return 0.0;
     }
     ours.intersection(&theirs).count() as f32 / all as f32
-}
-
-/// Vectors of an embedder have length one.
-fn cosine(left: &[f32], right: &[f32]) -> f32 {
-    left.iter().zip(right).map(|(a, b)| a * b).sum()
-}
-
-fn descending(left: f32, right: f32) -> Ordering {
-    right.total_cmp(&left)
 }
 
 #[cfg(test)]
@@ -517,7 +292,7 @@ mod tests {
         for quote in &quotes {
             let page = &evidence[quote.number as usize - 1].parts[0];
             assert!(page.contains(&quote.text), "{quote:?}");
-            assert!(quote.text.chars().count() <= QUOTE_MAX_CHARS);
+            assert!(quote.text.chars().count() <= FIRST_QUOTE_MAX_CHARS);
         }
     }
 
