@@ -2,10 +2,10 @@
 # Settings come from the environment or from .env (see .env.example).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test check bench watch model screenshots clean
+.PHONY: help setup run build test check bench bench-ingest watch model screenshots clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install what is missing: toolchain, build tools, npm packages, embedding model
 	@scripts/setup.sh
@@ -24,6 +24,9 @@ check: ## Format, lints and type checks; no tests, no browser
 
 bench: ## Measure start-up, memory, first-visit bytes and CPU per page of the release build
 	@scripts/bench.sh
+
+bench-ingest: ## Measure a document's way from upload to ready, beside Python peers where pip finds them
+	@scripts/bench-ingest.sh
 
 watch: ## Development server that rebuilds and reloads on every edit
 	@scripts/watch.sh

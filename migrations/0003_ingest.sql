@@ -7,8 +7,13 @@ ALTER TABLE materials ADD COLUMN pages_per_second REAL;
 ALTER TABLE materials ADD COLUMN remaining_seconds BIGINT;
 ALTER TABLE materials ADD COLUMN note TEXT;
 UPDATE materials SET pages_searchable = coalesce(page_count, 0) WHERE state = 'ready';
+-- The job's row says how far it has come.
+ALTER TABLE materials DROP COLUMN pages_read;
 
 -- Who works on a job, and until when that is believed: a lease that ran out may be taken over.
+-- `starts` counts how often it was begun without coming further: a job that kills its server must
+-- not do so for ever. state: waiting | running. stage: reading | embedding.
+ALTER TABLE ingest_jobs ADD COLUMN starts BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE ingest_jobs ADD COLUMN state TEXT NOT NULL DEFAULT 'waiting';
 ALTER TABLE ingest_jobs ADD COLUMN stage TEXT;
 ALTER TABLE ingest_jobs ADD COLUMN done BIGINT NOT NULL DEFAULT 0;
@@ -19,6 +24,7 @@ ALTER TABLE ingest_jobs ADD COLUMN lease_until TIMESTAMPTZ;
 
 -- The section a passage belongs to: the nearest bookmark, heading or slide title before it.
 ALTER TABLE chunks ADD COLUMN section TEXT;
+ALTER TABLE message_passages ADD COLUMN section TEXT;
 
 CREATE TABLE page_faults (
     material_id UUID   NOT NULL REFERENCES materials (id) ON DELETE CASCADE,

@@ -229,6 +229,12 @@ impl Accounts {
         Ok(Some(Authenticated { profile, touched }))
     }
 
+    /// Whether a session is still good; does not count as its use.
+    pub async fn is_live(&self, token: &SessionToken) -> Result<bool, AccountError> {
+        let found = rows::find_session(&self.db, &token.hash()).await?;
+        Ok(found.is_some_and(|(_, last_seen)| self.clock.now() - last_seen <= SESSION_IDLE))
+    }
+
     /// Ends a session.
     pub async fn sign_out(&self, token: &SessionToken) -> Result<(), AccountError> {
         Ok(rows::delete_session(&self.db, &token.hash()).await?)

@@ -44,6 +44,10 @@ pub enum Change {
     ActivityRecorded {
         user: UserId,
     },
+    /// A session was ended before its time: whoever still listens for it should look again.
+    SessionEnded {
+        user: UserId,
+    },
 }
 
 /// What derived values hang on.
@@ -62,7 +66,8 @@ impl Change {
             | Self::MaterialDeleted { user, .. }
             | Self::AnswerRecorded { user, .. }
             | Self::ConversationDeleted { user, .. }
-            | Self::ActivityRecorded { user } => user,
+            | Self::ActivityRecorded { user }
+            | Self::SessionEnded { user } => user,
         }
     }
 
@@ -73,7 +78,8 @@ impl Change {
             Self::MaterialChanged { .. }
             | Self::AnswerRecorded { .. }
             | Self::ConversationDeleted { .. }
-            | Self::ActivityRecorded { .. } => &[],
+            | Self::ActivityRecorded { .. }
+            | Self::SessionEnded { .. } => &[],
         }
     }
 }

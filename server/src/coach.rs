@@ -30,7 +30,7 @@ use app::{
     model::{
         coach::{
             Author, Citation, CoachEvent, CoachStatus, Conversation, ConversationSummary, Message,
-            MessageState, Passage, Question,
+            MessageState, PagesSoFar, Passage, Question,
         },
         id::{ConversationId, MessageId, UserId},
     },
@@ -147,9 +147,9 @@ impl Coach {
 
         let text = prompt::search_text(&question.text, &history);
         let found = self.search(user, &text).await;
-        let (sources, note, trouble) = match found {
-            Ok((sources, note)) => (sources, note, None),
-            Err(error) => (Vec::new(), None, Some(error)),
+        let (sources, note, so_far, trouble) = match found {
+            Ok((sources, note, so_far)) => (sources, note, so_far, None),
+            Err(error) => (Vec::new(), None, None, Some(error)),
         };
         let passages: Vec<Passage> = sources.iter().map(|s| s.passage.clone()).collect();
         let answer = self.empty_answer(passages.clone());
@@ -165,6 +165,7 @@ impl Coach {
             provider: self.chat.label(),
             passages: passages.clone(),
             note,
+            so_far,
         };
 
         let mut citations = Vec::new();
@@ -337,7 +338,11 @@ impl Coach {
         &self,
         user: UserId,
         text: &str,
-    ) -> Result<(Vec<Source>, Option<String>), AppError> {
+    ) -> Result<(Vec<Source>, Option<String>, Option<PagesSoFar>), AppError> {
+        // Before the search: what is said to be used must not be more than was.
+        let so_far = materials::so_far(&self.db, user)
+            .await
+            .map_err(|error| services::store_error(&error))?;
         let Found {
             passages,
             covered,
@@ -355,24 +360,12 @@ impl Coach {
                     &other,
                 ),
             })?;
-        let (ready, pending) = materials::counts(&self.db, user)
-            .await
-            .map_err(|error| services::store_error(&error))?;
         let passages = if covered { passages } else { Vec::new() };
         let sources = source::load(&self.db, user, passages)
             .await
             .map_err(|error| services::store_error(&error))?;
-        let mut notes = Vec::new();
-        if !by_meaning {
-            notes.extend(self.slot.problem());
-        }
-        if ready > 0 && pending > 0 {
-            notes.push(format!(
-                "Using {ready} of {} documents so far; the rest is still being read.",
-                ready + pending
-            ));
-        }
-        Ok((sources, (!notes.is_empty()).then(|| notes.join(" "))))
+        let note = self.slot.problem().filter(|_| !by_meaning);
+        Ok((sources, note, so_far))
     }
 
     /// The answer when nothing was found: what is missing and what to do.
@@ -440,6 +433,7 @@ impl Coach {
             search_note: self.slot.problem(),
             ready_materials,
             pending_materials,
+            so_far: materials::so_far(&self.db, user).await?,
         })
     }
 

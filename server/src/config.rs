@@ -28,6 +28,7 @@ pub struct Config {
     /// Most bytes one student's files may have together.
     pub user_max_bytes: u64,
     pub chat: ChatConfig,
+    pub embedder: EmbedderChoice,
     pub rates: Rates,
     pub model_dir: PathBuf,
     /// The folder with the built site (`pkg/` and the public files).
@@ -76,6 +77,15 @@ pub enum Signups {
     Open,
     /// Only the first account can be made.
     Closed,
+}
+
+/// What makes texts found by meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbedderChoice {
+    /// The model in `model_dir`.
+    Builtin,
+    /// No model at all, for measuring everything else.
+    Stub,
 }
 
 /// What is logged, and how.
@@ -169,6 +179,13 @@ impl Config {
             file_max_bytes,
             user_max_bytes,
             chat: from.chat()?,
+            embedder: from.choice(
+                "EMBEDDER",
+                &[
+                    ("builtin", EmbedderChoice::Builtin),
+                    ("stub", EmbedderChoice::Stub),
+                ],
+            )?,
             rates: Rates {
                 questions_per_minute: from.rate("QUESTIONS_PER_MINUTE", 20)?,
                 uploads_per_minute: from.rate("UPLOADS_PER_MINUTE", 120)?,
@@ -233,6 +250,7 @@ mod tests {
             ("PUBLIC_URL", "https://example.org/study"),
             ("QUESTIONS_PER_MINUTE", "-1"),
             ("CHAT_PROVIDER", "parrot"),
+            ("EMBEDDER", "parrot"),
             ("TRUST_PROXY", "perhaps"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();

@@ -3,6 +3,8 @@
 //!
 //! The job row is the truth: it is written with the material, in one transaction, and removed with
 //! the result, in one transaction. Whatever kills the process between, the next start goes on.
+//! [`Ingest::run`] claims due jobs, [`pipeline`] does one, [`Ingest::settle`] says what becomes of a
+//! failed one.
 
 mod admission;
 pub mod chunk;
@@ -10,11 +12,16 @@ pub mod clean;
 mod crew;
 pub mod extract;
 pub mod files;
+mod meaning;
 mod names;
 mod passwords;
 mod pipeline;
+mod reading;
+mod reporter;
 pub mod sandbox;
 pub mod sniff;
+pub mod sweep;
+mod turns;
 
 use crate::{
     changes::{Change, Changes},
@@ -22,8 +29,8 @@ use crate::{
     provider::EmbedderSlot,
     store::{
         Db, StoreError,
-        jobs::{self, Kind},
-        materials,
+        jobs::{self, Claim, Kind},
+        materials::{self, states},
     },
 };
 use admission::Admission;
@@ -33,8 +40,7 @@ use app::model::{
 };
 use bytes::Bytes;
 use chrono::TimeDelta;
-use crew::{Crew, Shift, WORKERS};
-use extract::Failure;
+use crew::{Crew, Shift};
 use files::{Files, ReceiveError, Received};
 use passwords::Passwords;
 use pipeline::{Fault, Outcome, Workshop};
@@ -43,11 +49,22 @@ use secrecy::SecretString;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use turns::Turns;
+use uuid::Uuid;
 
 /// Attempts at a job that failed through the server's fault, not the document's.
 const ATTEMPTS_MAX: u32 = 3;
-/// Wait before the second attempt; four times as long before the third.
+/// How often a job is begun that never came any further before the process ended: whatever it is
+/// that kills the server must not do so for ever.
+const STARTS_MAX: u32 = 8;
+/// Wait before the second attempt; four times as long before every further one.
 const BACKOFF_SECONDS: i64 = 10;
+/// Attempts at missing vectors, spread over hours: words are found meanwhile.
+const EMBED_ATTEMPTS_MAX: u32 = 8;
+/// Longest wait before vectors are tried again.
+const EMBED_BACKOFF_MAX_SECONDS: i64 = 3_600;
+/// Wait while the embedding service itself says that it is resting.
+const EMBED_REST_SECONDS: i64 = 60;
 /// Longest sleep without looking for work: a safety net, since every change wakes the workers.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Pause after the database itself refused, so that a full disk is not hammered.
@@ -58,6 +75,8 @@ const SAMPLE: &str = include_str!("ingest/sample.md");
 const SAMPLE_NAME: &str = "Cardiac output in two pages.md";
 
 const DISK_FULL: &str = "The server's disk is full, so this document could not be read. Your file is kept: free some space on the server, then try again.";
+const CRASHING: &str = "The server stopped several times while reading this document, so it was given up. Your file is kept: try again, or split it into parts.";
+const NO_MEANING: &str = "It can be searched by its words, but the embedding model failed on it again and again. Read it again to give it another try, or look at the server's log.";
 const SERVER_FAULT: &str = "Something went wrong on the server while reading this document, three times in a row. Your file is kept: try again later, or look at the server's log.";
 const CANCELLED: &str =
     "You stopped this. What was read until then can be searched; try again to read the rest.";
@@ -120,6 +139,8 @@ pub struct Ingest {
     limits: Limits,
     crew: Crew,
     wake: Arc<Notify>,
+    /// This process, on the jobs it holds.
+    owner: Uuid,
 }
 
 impl Ingest {
@@ -136,6 +157,7 @@ impl Ingest {
             program: limits.extractor.clone(),
             patience: Patience::default(),
         };
+        let owner = clock.new_id();
         Arc::new(Self {
             shop: Workshop {
                 db,
@@ -145,10 +167,12 @@ impl Ingest {
                 clock,
                 extractor,
                 passwords: Passwords::default(),
+                turns: Turns::new(meaning::BATCHES_AT_ONCE),
             },
             limits,
             crew: Crew::default(),
             wake: Arc::default(),
+            owner,
         })
     }
 
@@ -206,7 +230,7 @@ impl Ingest {
         id: MaterialId,
     ) -> Result<Option<Material>, IngestError> {
         let now = self.shop.clock.now();
-        let material = materials::retry(&self.shop.db, user, id, now).await?;
+        let material = states::retry(&self.shop.db, user, id, now).await?;
         if material.is_some() {
             self.changed(user, id);
             self.wake.notify_one();
@@ -224,7 +248,7 @@ impl Ingest {
         user: UserId,
         id: MaterialId,
     ) -> Result<Option<Material>, IngestError> {
-        let material = materials::cancel(&self.shop.db, user, id, CANCELLED).await?;
+        let material = states::cancel(&self.shop.db, user, id, CANCELLED).await?;
         if material.is_some() {
             // Its rows refuse what a worker still brings; this only makes it stop sooner.
             self.crew.cancel(id);
@@ -244,7 +268,7 @@ impl Ingest {
         id: MaterialId,
     ) -> Result<Option<Material>, IngestError> {
         let now = self.shop.clock.now();
-        let material = materials::reprocess(&self.shop.db, user, id, now).await?;
+        let material = states::reprocess(&self.shop.db, user, id, now).await?;
         if material.is_some() {
             self.changed(user, id);
             self.wake.notify_one();
@@ -307,6 +331,7 @@ impl Ingest {
         if !materials::delete(&self.shop.db, user, id).await? {
             return Ok(false);
         }
+        crate::failpoint::reached("deleted");
         self.crew.cancel(id);
         self.shop.passwords.forget(id);
         if let Err(error) = self.shop.files.remove(user, id).await {
@@ -324,14 +349,18 @@ impl Ingest {
         if let Err(error) = jobs::resume(&self.shop.db, self.shop.clock.now()).await {
             tracing::error!(%error, "ingest.resume_failed");
         }
+        let sweeping = tokio::spawn(sweep::nightly(
+            self.shop.db.clone(),
+            self.shop.files.clone(),
+            self.shop.clock.clone(),
+            stop.clone(),
+        ));
         let mut filled = self.shop.embedder.watch();
         self.queue_missing_vectors().await;
         let mut working = JoinSet::new();
         while !stop.is_cancelled() {
-            while working.len() < WORKERS
-                && let Some(shift) = self.next_shift(&stop).await
-            {
-                working.spawn(Arc::clone(&self).work(shift, stop.clone()));
+            while let Some((shift, claim)) = self.next_shift(&stop).await {
+                working.spawn(Arc::clone(&self).work(shift, claim, stop.clone()));
             }
             let pause = self.pause().await;
             tokio::select! {
@@ -343,6 +372,8 @@ impl Ingest {
             }
         }
         while working.join_next().await.is_some() {}
+        // It ends with `stop`, too; what it could say is logged there.
+        let _ = sweeping.await;
     }
 
     /// A new embedder: everything that has no vectors of it gets a job.
@@ -358,17 +389,23 @@ impl Ingest {
         }
     }
 
-    async fn next_shift(&self, stop: &CancellationToken) -> Option<Shift> {
-        match jobs::due(&self.shop.db, self.shop.clock.now()).await {
-            Ok(due) => {
-                let can_embed = self.shop.embedder.current().is_some();
-                self.crew.take(due, can_embed, stop)
-            }
-            Err(error) => {
-                tracing::error!(%error, "ingest.jobs_unreadable");
-                None
-            }
-        }
+    /// Claims the next job there is a place for.
+    async fn next_shift(&self, stop: &CancellationToken) -> Option<(Shift, Claim)> {
+        let can_embed = self.shop.embedder.current().is_some();
+        let claimed = async {
+            let due = jobs::due(&self.shop.db, self.shop.clock.now(), self.crew.places()).await?;
+            // One that somebody else was faster to claim is no longer due at the next look.
+            let Some(shift) = self.crew.take(&due, can_embed, stop) else {
+                return Ok(None);
+            };
+            let now = self.shop.clock.now();
+            let claim = jobs::claim(&self.shop.db, shift.job.clone(), self.owner, now).await?;
+            Ok::<_, StoreError>(claim.map(|claim| (shift, claim)))
+        };
+        claimed.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "ingest.jobs_unreadable");
+            None
+        })
     }
 
     /// How long to sleep when nothing happens: until the next job is due.
@@ -385,24 +422,24 @@ impl Ingest {
     }
 
     /// Does one job and records how it ended.
-    async fn work(self: Arc<Self>, shift: Shift, stop: CancellationToken) {
-        let (shop, job, cancel) = (self.shop.clone(), shift.job.clone(), shift.cancel.clone());
-        // A task of its own, so that a panic is one more fault and not the end of the workers.
-        let outcome = tokio::spawn(async move {
-            match job.kind {
-                Kind::Read | Kind::Again => pipeline::read(&shop, &job, &cancel).await,
-                Kind::Embed => pipeline::embed_missing(&shop, &job, &cancel).await,
-            }
-        })
-        .await
-        .unwrap_or(Err(Fault::Panicked));
-        let recorded = match outcome {
-            Ok(Outcome::Stored | Outcome::Dropped) => Ok(()),
-            Err(fault) => self.settle(&shift, &fault).await,
+    async fn work(self: Arc<Self>, shift: Shift, claim: Claim, stop: CancellationToken) {
+        let outcome = if claim.starts > STARTS_MAX {
+            Err(Fault::Crashing)
+        } else {
+            let (shop, own, cancel) = (self.shop.clone(), claim.clone(), shift.cancel.clone());
+            // A task of its own, so that a panic is one more fault and not the end of the workers.
+            tokio::spawn(async move { pipeline::work(&shop, &own, &cancel).await })
+                .await
+                .unwrap_or(Err(Fault::Panicked))
+        };
+        let recorded = match &outcome {
+            Ok(Outcome::Done) => Ok(()),
+            Ok(Outcome::Dropped) => jobs::release(&self.shop.db, &claim).await,
+            Err(fault) => self.settle(&claim, fault).await,
         };
         if let Err(error) = recorded {
-            tracing::error!(material.id = %shift.job.material, %error, "ingest.outcome_not_recorded");
-            // The job is still there and due: without a pause it would be taken again at once.
+            tracing::error!(material.id = %claim.job.material, %error, "ingest.outcome_not_recorded");
+            // The job is still there and will be due: without a pause it would be taken at once.
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(DATABASE_PAUSE) => {}
@@ -411,39 +448,54 @@ impl Ingest {
     }
 
     /// Ends the job, or puts it off, according to whose fault it was.
-    async fn settle(&self, shift: &Shift, fault: &Fault) -> Result<(), StoreError> {
-        let (db, job) = (&self.shop.db, &shift.job);
-        let (user, material) = (job.user, job.material);
-        tracing::warn!(material.id = %material, attempt = job.attempt, error = %fault, "ingest.failed");
-        let disk_full = matches!(fault, Fault::Store(error) if error.is_disk_full());
+    async fn settle(&self, claim: &Claim, fault: &Fault) -> Result<(), StoreError> {
+        let (db, job, now) = (&self.shop.db, &claim.job, self.shop.clock.now());
+        tracing::warn!(material.id = %job.material, attempt = job.attempt, error = %fault, "ingest.failed");
         let last = job.attempt + 1 >= ATTEMPTS_MAX;
-        match (fault, job.kind) {
-            (Fault::Document(Failure { message, .. }), Kind::Again) => {
-                materials::keep_as_it_was(db, user, material, &unread(message)).await?;
+        let given_up = match fault {
+            Fault::Document(failure) => Some((failure.kind, failure.message.as_str())),
+            Fault::Store(error) if error.is_disk_full() => Some((FailureKind::Server, DISK_FULL)),
+            Fault::Crashing => Some((FailureKind::Server, CRASHING)),
+            _ if last => Some((FailureKind::Server, SERVER_FAULT)),
+            _ => None,
+        };
+        match (job.kind, given_up) {
+            (Kind::Embed, _) => self.settle_vectors(claim, fault).await?,
+            (Kind::Read, Some((kind, message))) => {
+                states::fail(db, claim, now, kind, message).await?;
             }
-            (_, Kind::Again) if disk_full || last => {
-                let message = if disk_full { DISK_FULL } else { SERVER_FAULT };
-                materials::keep_as_it_was(db, user, material, &unread(message)).await?;
+            (Kind::Again, Some((_, message))) => {
+                states::keep_as_it_was(db, claim, now, &unread(message)).await?;
             }
-            (Fault::Document(failure), _) => {
-                materials::fail(db, user, material, failure.kind, &failure.message).await?;
-            }
-            (_, Kind::Read) if disk_full => {
-                materials::fail(db, user, material, FailureKind::Server, DISK_FULL).await?;
-            }
-            (_, Kind::Read) if last => {
-                materials::fail(db, user, material, FailureKind::Server, SERVER_FAULT).await?;
-            }
-            // Still found by its words; queued again when the embedder is filled the next time.
-            (_, Kind::Embed) if last => jobs::finish(db, material).await?,
-            _ => {
+            (Kind::Read | Kind::Again, None) => {
                 let wait = BACKOFF_SECONDS * 4_i64.pow(job.attempt.min(ATTEMPTS_MAX));
-                let not_before = self.shop.clock.now() + TimeDelta::seconds(wait);
-                jobs::postpone(db, job, not_before).await?;
+                let again = now + TimeDelta::seconds(wait);
+                jobs::postpone(db, claim, again, fault.name(), true).await?;
             }
         }
-        self.changed(user, material);
+        self.changed(job.user, job.material);
         Ok(())
+    }
+
+    /// Vectors that could not be made are tried again, ever later; a service that says it rests is
+    /// waited for without counting.
+    async fn settle_vectors(&self, claim: &Claim, fault: &Fault) -> Result<(), StoreError> {
+        let (db, now) = (&self.shop.db, self.shop.clock.now());
+        let problem = self.shop.embedder.current().and_then(|e| e.problem());
+        let rests = problem.is_some() && matches!(fault, Fault::Embed(_));
+        let attempt = claim.job.attempt;
+        if !rests && (attempt + 1 >= EMBED_ATTEMPTS_MAX || matches!(fault, Fault::Crashing)) {
+            states::keep_as_it_was(db, claim, now, NO_MEANING).await?;
+            return Ok(());
+        }
+        states::set_note(db, claim, now, &pipeline::later_note(problem)).await?;
+        let wait = if rests {
+            EMBED_REST_SECONDS
+        } else {
+            (BACKOFF_SECONDS * 4_i64.pow(attempt)).min(EMBED_BACKOFF_MAX_SECONDS)
+        };
+        let again = now + TimeDelta::seconds(wait);
+        jobs::postpone(db, claim, again, fault.name(), !rests).await
     }
 
     fn changed(&self, user: UserId, material: MaterialId) {

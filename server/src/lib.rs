@@ -11,6 +11,7 @@ pub mod changes;
 pub mod clock;
 pub mod coach;
 pub mod config;
+pub mod failpoint;
 pub mod http;
 pub mod ingest;
 pub mod prose;
@@ -25,11 +26,11 @@ use analytics::Analytics;
 use changes::Changes;
 use clock::Clock;
 use coach::Coach;
-use config::{Config, Signups};
+use config::{Config, EmbedderChoice, Signups};
 use http::{limits::Limits, state::AppState};
 use ingest::{Ingest, files::Files};
 use leptos::config::{Env, LeptosOptions};
-use provider::EmbedderSlot;
+use provider::{EmbedderSlot, stub_embedder::StubEmbedder};
 use retrieval::Retrieval;
 use secrecy::SecretString;
 use std::{
@@ -217,11 +218,16 @@ impl Application {
         let stopping = state.stopping.clone();
         let workers = TaskTracker::new();
         workers.spawn(Arc::clone(&state.ingest).run(stopping.clone()));
-        workers.spawn(provider::keep_embedder(
-            state.slot.clone(),
-            state.config.model_dir.clone(),
-            stopping.clone(),
-        ));
+        match state.config.embedder {
+            EmbedderChoice::Stub => state.slot.fill(Arc::new(StubEmbedder)),
+            EmbedderChoice::Builtin => {
+                workers.spawn(provider::keep_embedder(
+                    state.slot.clone(),
+                    state.config.model_dir.clone(),
+                    stopping.clone(),
+                ));
+            }
+        }
         workers.close();
         let connections = TaskTracker::new();
         let serving = tokio::spawn(http::serve::serve(

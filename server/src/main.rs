@@ -8,7 +8,7 @@ use server::{
     backup,
     clock::Clock,
     config::Config,
-    ingest,
+    ingest::{self, files::Files},
     store::Db,
     telemetry,
 };
@@ -23,6 +23,7 @@ Usage:
   server                        serve; settings come from the environment and .env (see .env.example)
   server backup FILE            write a consistent copy of all data to FILE (a tar archive), also while serving
   server reset-password EMAIL   give an account a new password, print it once, end its sessions
+  server sweep                  look for files and rows left behind, remove what nobody can reach, print the counts
   server extract FILE           print a document's text as JSON lines, one per page
   server --version | --help";
 
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Some("reset-password") => with_one(args, "EMAIL", |email, config| {
             Box::pin(async move { reset_password(&config, &email.to_string_lossy()).await })
         }),
+        Some("sweep") => with_config(|config| Box::pin(async move { sweep(&config).await })),
         None if command.is_none() => with_config(|config| Box::pin(serve(config))),
         _ => {
             eprintln!("There is no such command.\n\n{USAGE}");
@@ -131,6 +133,19 @@ async fn back_up(config: &Config, file: &Path) -> Outcome {
         copied.files,
         file.display(),
     );
+    Ok(())
+}
+
+async fn sweep(config: &Config) -> Outcome {
+    let database = config.data_dir.join(DATABASE_FILE);
+    if !database.is_file() {
+        return Err(format!("There is no database at {}.", database.display()).into());
+    }
+    let db = Db::open(&database).await?;
+    let files = Files::open(&config.data_dir).await?;
+    let found = ingest::sweep::sweep(&db, &files, &Clock::system()).await;
+    db.close().await;
+    println!("{}", found?);
     Ok(())
 }
 

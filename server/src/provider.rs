@@ -9,6 +9,7 @@ pub mod builtin_embedder;
 pub mod chat;
 pub mod model_files;
 pub mod openai;
+pub mod stub_embedder;
 
 use async_trait::async_trait;
 use builtin_embedder::BuiltinEmbedder;

@@ -205,6 +205,7 @@ fn numbered(best: Vec<(passages::StoredPassage, f32)>) -> Vec<Passage> {
             chunk_id: passage.chunk_id,
             page_first: passage.page_first,
             page_last: passage.page_last,
+            section: passage.section,
             span: passage.span,
             text: passage.text,
             score,

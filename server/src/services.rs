@@ -203,7 +203,7 @@ impl ports::Materials for MaterialsPort {
     }
 
     async fn page_faults(&self, user: UserId, id: MaterialId) -> Answer<Vec<PageFault>> {
-        materials::page_faults(&self.db, user, id)
+        materials::text::page_faults(&self.db, user, id)
             .await
             .map_err(|error| store_error(&error))?
             .ok_or_else(no_material)

@@ -9,6 +9,7 @@ pub mod activity;
 pub mod conversations;
 pub mod jobs;
 pub mod materials;
+pub mod orphans;
 pub mod passages;
 
 use sqlx::{

@@ -68,8 +68,11 @@ pub enum CoachEvent {
         /// Which provider answers, in the words a student reads.
         provider: String,
         passages: Vec<Passage>,
-        /// Plain words when the search is not at its best (model missing, still reading).
+        /// Plain words when the search is not at its best (model missing).
         note: Option<String>,
+        /// Set while some of the student's pages cannot be searched yet.
+        #[serde(default)]
+        so_far: Option<PagesSoFar>,
     },
     /// The next piece of the answer.
     Token { text: String },
@@ -96,6 +99,9 @@ pub struct Passage {
     /// From 1.
     pub page_first: u32,
     pub page_last: u32,
+    /// The title it stands under: a bookmark, a heading, a slide's title.
+    #[serde(default)]
+    pub section: Option<String>,
     /// Offsets of the passage on `page_first` (to the end of that page if it runs on).
     pub span: Span,
     pub text: String,
@@ -217,4 +223,44 @@ pub struct CoachStatus {
     pub ready_materials: u32,
     /// Materials still on their way.
     pub pending_materials: u32,
+    /// Set while some of their pages cannot be searched yet.
+    #[serde(default)]
+    pub so_far: Option<PagesSoFar>,
+}
+
+/// How much can be searched of the materials that are still being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PagesSoFar {
+    pub searchable: u32,
+    /// Of the documents that are opened already.
+    pub pages: u32,
+    /// Documents whose pages are not counted yet.
+    pub waiting: u32,
+}
+
+impl PagesSoFar {
+    /// In the words a student reads.
+    pub fn sentence(&self) -> String {
+        let waiting = match self.waiting {
+            0 => String::new(),
+            1 => "One document is waiting to be read.".to_owned(),
+            several => several.to_string() + " documents are waiting to be read.",
+        };
+        if self.pages == 0 {
+            return waiting;
+        }
+        let pages = [
+            "Using ",
+            &self.searchable.to_string(),
+            " of ",
+            &self.pages.to_string(),
+            " pages so far; the rest is still being read.",
+        ]
+        .concat();
+        if waiting.is_empty() {
+            pages
+        } else {
+            pages + " " + &waiting
+        }
+    }
 }

@@ -35,8 +35,19 @@ pub fn HomePage() -> impl IntoView {
         if place.first_element_child().is_none() {
             fragment::show("/api/fn/home", &place);
         }
-        let opened = events::follow(&["material", "activity"], move |_, _| {
-            fragment::show("/api/fn/home", &place);
+        let connected_before = std::cell::Cell::new(false);
+        let names = [
+            "hello",
+            "resync",
+            "material",
+            "material_deleted",
+            "activity",
+        ];
+        let opened = events::follow(&names, move |name, _| {
+            // The page is as fresh as its first connection.
+            if name != "hello" || connected_before.replace(true) {
+                fragment::show("/api/fn/home", &place);
+            }
         });
         follower.keep(opened);
     });

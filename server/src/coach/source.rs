@@ -124,6 +124,7 @@ pub fn of_texts(texts: &[&str]) -> Vec<Source> {
                     chunk_id: i64::from(number),
                     page_first: 1,
                     page_last: 1,
+                    section: None,
                     span,
                     text: prose::one_line(text),
                     score: 1.0,

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     accounts::{AccountError, SignUp, network},
+    changes::Change,
     services,
 };
 use app::{error::AppError, ports::FormState};
@@ -173,6 +174,10 @@ pub async fn sign_out(
         // The browser keeps its cookie: it would be wrong to show her as signed out.
         return Refusal::of(&error).into_problem().answer(&headers);
     }
+    if let Some(session) = &visitor.0 {
+        let user = session.profile.id;
+        state.changes.publish(Change::SessionEnded { user });
+    }
     let mut response = Redirect::to("/").into_response();
     session::clear_cookie(&mut response, state.config.is_https());
     response
@@ -201,7 +206,11 @@ pub async fn change_password(
         )
         .await;
     let refusal = match changed {
-        Ok(()) => return Redirect::to("/settings?changed").into_response(),
+        Ok(()) => {
+            let user = session.profile.id;
+            state.changes.publish(Change::SessionEnded { user });
+            return Redirect::to("/settings?changed").into_response();
+        }
         Err(AccountError::WrongCredentials) => Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "Your current password is not that one. Nothing was changed.",

@@ -65,6 +65,7 @@ impl Admission {
         materials::insert(&mut tx, new).await?;
         jobs::enqueue(&mut tx, new.id, Kind::Read, new.uploaded_at).await?;
         self.shop.files.place(upload, self.user, new.id).await?;
+        crate::failpoint::reached("placed");
         if let Err(error) = tx.commit().await {
             if let Err(error) = self.shop.files.remove(self.user, new.id).await {
                 tracing::error!(material.id = %new.id, %error, "ingest.file_not_removed");

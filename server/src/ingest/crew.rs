@@ -1,23 +1,33 @@
-//! Who works on what right now: which due job to take next, and how to stop one. In memory only;
-//! after a crash nobody works on anything, which is the truth.
+//! Which due job to begin next, and how to stop one. Knows only what this process works on; the rows
+//! say who holds a job.
+//!
+//! Work of one student fills the cores. Beyond that there are places for students of whom nothing is
+//! being worked on, so that somebody's fifty documents, or her one of a thousand pages, never keep
+//! another's first one waiting; the machine then shares its cores between them.
 
 use crate::store::jobs::{Job, Kind};
 use app::model::id::{MaterialId, UserId};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::available_parallelism,
 };
 use tokio_util::sync::CancellationToken;
 
-/// Documents worked on side by side. Extraction is one process each and embedding uses all cores
-/// anyway, so more would only take memory.
-pub const WORKERS: usize = 2;
-/// Of these, how many may be catching up on vectors while a new upload could come in.
-const EMBEDDING_MAX: usize = 1;
+/// Documents worked on beyond the cores, each of another student: a child process of some 50 MB
+/// each, and more would only slow each other down.
+const EXTRA_PLACES: usize = 8;
+/// Fewest documents worked on side by side, also on one core: one may wait for its child process
+/// while the other one is embedded.
+const PLACES_MIN: usize = 2;
 
 /// The jobs under way.
-#[derive(Clone, Default)]
-pub struct Crew(Arc<Mutex<HashMap<MaterialId, Working>>>);
+#[derive(Clone)]
+pub struct Crew {
+    working: Arc<Mutex<HashMap<MaterialId, Working>>>,
+    /// Documents of anybody.
+    places: usize,
+}
 
 struct Working {
     user: UserId,
@@ -32,25 +42,46 @@ pub struct Shift {
     crew: Crew,
 }
 
+impl Default for Crew {
+    fn default() -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self::of(cores.max(PLACES_MIN))
+    }
+}
+
 impl Crew {
-    /// Takes the next of the `due` jobs, which come in order; nobody's second job goes before
-    /// somebody else's first.
-    pub fn take(&self, due: Vec<Job>, can_embed: bool, stop: &CancellationToken) -> Option<Shift> {
+    fn of(places: usize) -> Self {
+        Self {
+            working: Arc::default(),
+            places,
+        }
+    }
+
+    /// Jobs of one student that can be begun together at most.
+    pub fn places(&self) -> usize {
+        self.places
+    }
+
+    /// Takes the next of the `due` jobs, which come in order: of the student of whom least is being
+    /// worked on, the first.
+    pub fn take(&self, due: &[Job], can_embed: bool, stop: &CancellationToken) -> Option<Shift> {
         let mut working = self.lock();
         let embedding = working.values().filter(|w| w.kind == Kind::Embed).count();
-        let mut open: Vec<Job> = due
-            .into_iter()
+        let of_user = |user: UserId| working.values().filter(|w| w.user == user).count();
+        let full = working.len() >= self.places;
+        let job = due
+            .iter()
             .filter(|job| !working.contains_key(&job.material))
-            .filter(|job| job.kind == Kind::Read || (can_embed && embedding < EMBEDDING_MAX))
-            .collect();
-        if working.len() >= WORKERS || open.is_empty() {
+            // One place is left for what a student has just added.
+            .filter(|job| {
+                job.kind != Kind::Embed || (can_embed && embedding + 1 < self.places.max(2))
+            })
+            .filter(|job| !full || of_user(job.user) == 0)
+            .min_by_key(|job| of_user(job.user))?
+            .clone();
+        if working.len() >= self.places + EXTRA_PLACES {
             return None;
         }
-        let next = open
-            .iter()
-            .position(|job| !working.values().any(|w| w.user == job.user))
-            .unwrap_or(0);
-        let job = open.swap_remove(next);
         let cancel = stop.child_token();
         working.insert(
             job.material,
@@ -75,7 +106,7 @@ impl Crew {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<MaterialId, Working>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.working.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,6 +127,7 @@ mod tests {
             user: UserId::new(Uuid::from_u128(user)),
             kind,
             attempt: 0,
+            text_is_stored: false,
         }
     }
 
@@ -104,47 +136,57 @@ mod tests {
     }
 
     #[test]
-    fn a_waiting_user_goes_before_anybodys_second_job() {
-        let crew = Crew::default();
+    fn a_waiting_student_goes_before_anybodys_second_job() {
+        let crew = Crew::of(2);
         let stop = CancellationToken::new();
-        let due = vec![
+        let due = [
             job(1, 1, Kind::Read),
             job(2, 1, Kind::Read),
             job(3, 2, Kind::Read),
         ];
-        let first = crew.take(due.clone(), true, &stop);
-        let second = crew.take(due.clone(), true, &stop);
+        let first = crew.take(&due, true, &stop);
+        let second = crew.take(&due, true, &stop);
         assert_eq!(number(first.as_ref()), Some(1));
         assert_eq!(number(second.as_ref()), Some(3));
-        assert!(
-            crew.take(due.clone(), true, &stop).is_none(),
-            "both are busy"
-        );
+        assert!(crew.take(&due, true, &stop).is_none(), "both are busy");
         drop(first);
-        assert_eq!(number(crew.take(due, true, &stop).as_ref()), Some(1));
+        assert_eq!(number(crew.take(&due, true, &stop).as_ref()), Some(1));
     }
 
     #[test]
-    fn catching_up_on_vectors_leaves_a_worker_for_uploads() {
-        let crew = Crew::default();
+    fn a_student_of_whom_nothing_is_worked_on_finds_a_place_beside_a_full_crew() {
+        let crew = Crew::of(2);
         let stop = CancellationToken::new();
-        let due = vec![job(1, 1, Kind::Embed), job(2, 2, Kind::Embed)];
-        assert!(
-            crew.take(due.clone(), false, &stop).is_none(),
-            "no model yet"
-        );
-        let first = crew.take(due.clone(), true, &stop);
+        let fifty: Vec<Job> = (1..=50).map(|n| job(n, 1, Kind::Read)).collect();
+        let _first = crew.take(&fifty, true, &stop).unwrap();
+        let _second = crew.take(&fifty, true, &stop).unwrap();
+        assert!(crew.take(&fifty, true, &stop).is_none());
+        let mut due = fifty;
+        due.push(job(51, 2, Kind::Read));
+        due.push(job(52, 2, Kind::Read));
+        let other = crew.take(&due, true, &stop);
+        assert_eq!(number(other.as_ref()), Some(51));
+        assert!(crew.take(&due, true, &stop).is_none(), "one is enough");
+    }
+
+    #[test]
+    fn catching_up_on_vectors_leaves_a_place_for_uploads() {
+        let crew = Crew::of(2);
+        let stop = CancellationToken::new();
+        let due = [job(1, 1, Kind::Embed), job(2, 2, Kind::Embed)];
+        assert!(crew.take(&due, false, &stop).is_none(), "no model yet");
+        let first = crew.take(&due, true, &stop);
         assert_eq!(number(first.as_ref()), Some(1));
-        assert!(crew.take(due, true, &stop).is_none());
-        let upload = crew.take(vec![job(3, 1, Kind::Read)], true, &stop);
+        assert!(crew.take(&due, true, &stop).is_none());
+        let upload = crew.take(&[job(3, 1, Kind::Read)], true, &stop);
         assert_eq!(number(upload.as_ref()), Some(3));
     }
 
     #[test]
     fn cancelling_reaches_the_job_and_no_other() {
-        let crew = Crew::default();
+        let crew = Crew::of(2);
         let stop = CancellationToken::new();
-        let shift = crew.take(vec![job(1, 1, Kind::Read)], true, &stop).unwrap();
+        let shift = crew.take(&[job(1, 1, Kind::Read)], true, &stop).unwrap();
         crew.cancel(MaterialId::new(Uuid::from_u128(2)));
         assert!(!shift.cancel.is_cancelled());
         crew.cancel(shift.job.material);

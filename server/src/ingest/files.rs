@@ -14,6 +14,7 @@ use std::{
     },
 };
 use tokio::{fs, io::AsyncWriteExt};
+use uuid::Uuid;
 
 /// The directory of originals. Cheap to clone.
 #[derive(Clone)]
@@ -166,6 +167,72 @@ impl Files {
             _ => Ok(()),
         }
     }
+
+    /// Whether a material's original is there.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub async fn has(&self, user: UserId, material: MaterialId) -> io::Result<bool> {
+        fs::try_exists(self.path(user, material)).await
+    }
+
+    /// The users who have a folder here.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub async fn users(&self) -> io::Result<Vec<UserId>> {
+        Ok(names(&self.stored)
+            .await?
+            .into_iter()
+            .map(UserId::new)
+            .collect())
+    }
+
+    /// The materials of which the user has a file here.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub async fn of_user(&self, user: UserId) -> io::Result<Vec<MaterialId>> {
+        let names = names(&self.stored.join(user.to_string())).await?;
+        Ok(names.into_iter().map(MaterialId::new).collect())
+    }
+
+    /// The uploads of which a part lies here.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub async fn parts(&self) -> io::Result<Vec<Uuid>> {
+        names(&self.incoming).await
+    }
+
+    /// Removes the part of an upload that is over; one that is gone already is no failure.
+    ///
+    /// # Errors
+    /// When it is there and stays.
+    pub async fn remove_part(&self, upload: Uuid) -> io::Result<()> {
+        match fs::remove_file(self.incoming.join(upload.to_string())).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The ids among the names in a directory; none when there is no such directory.
+async fn names(dir: &Path) -> io::Result<Vec<Uuid>> {
+    let mut names = Vec::new();
+    let mut entries = match fs::read_dir(dir).await {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+        entries => entries?,
+    };
+    while let Some(entry) = entries.next_entry().await? {
+        names.extend(
+            entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<Uuid>().ok()),
+        );
+    }
+    Ok(names)
 }
 
 impl Drop for Received {
@@ -188,7 +255,6 @@ async fn make_private_dir(dir: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     type Part = Result<Bytes, io::Error>;
 

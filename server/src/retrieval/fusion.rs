@@ -129,6 +129,7 @@ mod tests {
             page_first: page,
             page_last: page,
             span: Span { start, end },
+            section: None,
             text: format!("text {id}"),
         }
     }

@@ -86,8 +86,9 @@ pub async fn start_answer(
         // A material deleted since the search leaves no row, rather than failing the answer.
         sqlx::query(
             "INSERT INTO message_passages (message_id, number, material_id, title, chunk_id,
-                                           page_first, page_last, char_start, char_end, text, score)
-             SELECT $1, $2, id, $4, $5, $6, $7, $8, $9, $10, $11
+                                           page_first, page_last, char_start, char_end, text, score,
+                                           section)
+             SELECT $1, $2, id, $4, $5, $6, $7, $8, $9, $10, $11, $13
              FROM materials WHERE id = $3 AND user_id = $12",
         )
         .bind(answer.id.uuid())
@@ -102,6 +103,7 @@ pub async fn start_answer(
         .bind(&passage.text)
         .bind(passage.score)
         .bind(user.uuid())
+        .bind(&passage.section)
         .execute(&mut *tx)
         .await?;
     }
@@ -371,6 +373,7 @@ struct PassageRow {
     chunk_id: i64,
     page_first: i64,
     page_last: i64,
+    section: Option<String>,
     char_start: i64,
     char_end: i64,
     text: String,
@@ -384,7 +387,7 @@ async fn passages(
 ) -> Stored<HashMap<MessageId, Vec<Passage>>> {
     let rows: Vec<PassageRow> = sqlx::query_as(
         "SELECT p.message_id, p.number, p.material_id, p.title, p.chunk_id, p.page_first,
-                p.page_last, p.char_start, p.char_end, p.text, p.score
+                p.page_last, p.section, p.char_start, p.char_end, p.text, p.score
          FROM message_passages p JOIN messages m ON m.id = p.message_id
          WHERE m.conversation_id = $1 AND m.user_id = $2
          ORDER BY p.message_id, p.number",
@@ -405,6 +408,7 @@ async fn passages(
                 chunk_id: row.chunk_id,
                 page_first: small(row.page_first, "page_first")?,
                 page_last: small(row.page_last, "page_last")?,
+                section: row.section,
                 span: span(row.char_start, row.char_end)?,
                 text: row.text,
                 score: row.score,

@@ -1,13 +1,20 @@
-//! The rows of materials, their pages, chunks and vectors. Knows nothing of how they are made.
+//! The rows of materials: what a student has uploaded and what has become of it. Knows nothing of how
+//! they are read. [`states`] moves them on, [`text`] holds their pages and chunks, [`vectors`] what
+//! makes those found by meaning.
 //!
-//! Every query names the user. A material's text is replaced as a whole, in one transaction, so
-//! that a reader sees the old version or the new one and a repeated job leaves no second copy.
-//! Above 400 lines because the switch of versions and the reads of what it wrote belong together.
+//! Every query names the user.
 
-use super::{Db, StoreError, Stored, jobs};
+pub mod states;
+pub mod text;
+pub mod vectors;
+
+pub use text::{ChunkPlace, chunk_span, page_text};
+
+use super::{Db, StoreError, Stored};
 use app::model::{
+    coach::PagesSoFar,
     id::{MaterialId, UserId},
-    material::{FailureKind, Material, MaterialState, MediaType, Pace, PageFault, Span},
+    material::{FailureKind, Material, MaterialState, MediaType, Pace},
 };
 use chrono::{DateTime, Utc};
 use sqlx::{SqliteConnection, SqliteExecutor};
@@ -17,10 +24,11 @@ use uuid::Uuid;
 macro_rules! select_material {
     ($rest:literal) => {
         concat!(
-            "SELECT id, title, file_name, media_type, size_bytes, state, failure_kind, ",
-            "failure_message, page_count, pages_read, empty_pages, chunk_count, chunks_embedded, ",
-            "uploaded_at, pages_searchable, page_fault_count, pages_per_second, remaining_seconds, ",
-            "note FROM materials ",
+            "SELECT m.id, m.title, m.file_name, m.media_type, m.size_bytes, m.state, m.failure_kind, ",
+            "m.failure_message, m.page_count, m.empty_pages, m.chunk_count, m.chunks_embedded, ",
+            "m.uploaded_at, m.pages_searchable, m.page_fault_count, m.pages_per_second, ",
+            "m.remaining_seconds, m.note, j.done, j.total ",
+            "FROM materials m LEFT JOIN ingest_jobs j ON j.material_id = m.id ",
             $rest
         )
     };
@@ -37,7 +45,6 @@ struct Row {
     failure_kind: Option<String>,
     failure_message: Option<String>,
     page_count: Option<i64>,
-    pages_read: i64,
     empty_pages: i64,
     chunk_count: i64,
     chunks_embedded: i64,
@@ -47,6 +54,9 @@ struct Row {
     pages_per_second: Option<f64>,
     remaining_seconds: Option<i64>,
     note: Option<String>,
+    /// How far its job has come, if it has one.
+    done: Option<i64>,
+    total: Option<i64>,
 }
 
 impl Row {
@@ -55,12 +65,12 @@ impl Row {
         let state = match self.state.as_str() {
             "queued" => MaterialState::Queued,
             "reading" => MaterialState::Reading {
-                page: small(self.pages_read),
-                pages: page_count,
+                page: small(self.done.unwrap_or_default()),
+                pages: self.total.map(small),
             },
             "embedding" => MaterialState::Embedding {
-                done: small(self.chunks_embedded),
-                total: small(self.chunk_count),
+                done: small(self.done.unwrap_or_default()),
+                total: small(self.total.unwrap_or_default()),
             },
             "ready" => MaterialState::Ready,
             "failed" => MaterialState::Failed {
@@ -97,7 +107,7 @@ impl Row {
 /// All of the user's materials, newest first.
 pub async fn list(db: &Db, user: UserId) -> Stored<Vec<Material>> {
     let rows: Vec<Row> = sqlx::query_as(select_material!(
-        "WHERE user_id = $1 ORDER BY uploaded_at DESC, id DESC"
+        "WHERE m.user_id = $1 ORDER BY m.uploaded_at DESC, m.id DESC"
     ))
     .bind(user.uuid())
     .fetch_all(db.read())
@@ -115,61 +125,12 @@ async fn find_on(
     user: UserId,
     id: MaterialId,
 ) -> Stored<Option<Material>> {
-    let row: Option<Row> = sqlx::query_as(select_material!("WHERE user_id = $1 AND id = $2"))
+    let row: Option<Row> = sqlx::query_as(select_material!("WHERE m.user_id = $1 AND m.id = $2"))
         .bind(user.uuid())
         .bind(id.uuid())
         .fetch_optional(executor)
         .await?;
     row.map(Row::into_material).transpose()
-}
-
-/// The cleaned text of one page, `page` from 1.
-pub async fn page_text(db: &Db, user: UserId, id: MaterialId, page: u32) -> Stored<Option<String>> {
-    Ok(sqlx::query_scalar(
-        "SELECT p.text FROM pages p JOIN materials m ON m.id = p.material_id \
-         WHERE m.user_id = $1 AND m.id = $2 AND p.page_number = $3",
-    )
-    .bind(user.uuid())
-    .bind(id.uuid())
-    .bind(i64::from(page))
-    .fetch_optional(db.read())
-    .await?)
-}
-
-/// Where a chunk lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChunkPlace {
-    /// From 1.
-    pub page_first: u32,
-    pub page_last: u32,
-    /// `start` counts on `page_first`, `end` on `page_last`, in characters.
-    pub span: Span,
-}
-
-/// Where one chunk of the user's material lies.
-pub async fn chunk_span(
-    db: &Db,
-    user: UserId,
-    material: MaterialId,
-    chunk_id: i64,
-) -> Stored<Option<ChunkPlace>> {
-    let row: Option<(i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT page_first, page_last, char_start, char_end FROM chunks \
-         WHERE user_id = $1 AND material_id = $2 AND id = $3",
-    )
-    .bind(user.uuid())
-    .bind(material.uuid())
-    .bind(chunk_id)
-    .fetch_optional(db.read())
-    .await?;
-    Ok(row.map(|(page_first, page_last, start, end)| ChunkPlace {
-        page_first: small(page_first),
-        page_last: small(page_last),
-        span: Span {
-            start: small(start),
-            end: small(end),
-        },
-    }))
 }
 
 /// Gives a material another title; `None` when there is no such material.
@@ -220,6 +181,26 @@ pub async fn counts(db: &Db, user: UserId) -> Stored<(u32, u32)> {
     Ok((small(ready), small(pending)))
 }
 
+/// How much can be searched of what is still being read; `None` when all of it can.
+pub async fn so_far(db: &Db, user: UserId) -> Stored<Option<PagesSoFar>> {
+    let (materials, waiting, searchable, pages): (i64, i64, i64, i64) = sqlx::query_as(
+        "SELECT count(*), \
+         CAST(coalesce(sum(CASE WHEN page_count IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT), \
+         CAST(coalesce(sum(pages_searchable), 0) AS BIGINT), \
+         CAST(coalesce(sum(page_count), 0) AS BIGINT) \
+         FROM materials WHERE user_id = $1 AND state IN ('queued', 'reading', 'embedding') \
+         AND (page_count IS NULL OR pages_searchable < page_count)",
+    )
+    .bind(user.uuid())
+    .fetch_one(db.read())
+    .await?;
+    Ok((materials > 0).then(|| PagesSoFar {
+        searchable: small(searchable),
+        pages: small(pages),
+        waiting: small(waiting),
+    }))
+}
+
 /// A material as it is first stored.
 pub struct NewMaterial<'a> {
     pub id: MaterialId,
@@ -257,11 +238,12 @@ pub async fn find_by_hash(
     user: UserId,
     sha256: &[u8; 32],
 ) -> Stored<Option<Material>> {
-    let row: Option<Row> = sqlx::query_as(select_material!("WHERE user_id = $1 AND sha256 = $2"))
-        .bind(user.uuid())
-        .bind(sha256.as_slice())
-        .fetch_optional(tx)
-        .await?;
+    let row: Option<Row> =
+        sqlx::query_as(select_material!("WHERE m.user_id = $1 AND m.sha256 = $2"))
+            .bind(user.uuid())
+            .bind(sha256.as_slice())
+            .fetch_optional(tx)
+            .await?;
     row.map(Row::into_material).transpose()
 }
 
@@ -281,411 +263,6 @@ pub async fn delete(db: &Db, user: UserId, id: MaterialId) -> Stored<bool> {
         .await?;
     tx.commit().await?;
     Ok(deleted.rows_affected() > 0)
-}
-
-/// How far a job has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    Reading {
-        page: u32,
-        pages: Option<u32>,
-    },
-    Embedding {
-        done: usize,
-        total: usize,
-    },
-    /// The same, of a material that is ready and only lacks vectors.
-    Catching {
-        done: usize,
-    },
-}
-
-/// Notes how far a job has come; false when the material is gone.
-pub async fn set_progress(
-    db: &Db,
-    user: UserId,
-    id: MaterialId,
-    progress: Progress,
-) -> Stored<bool> {
-    let query = match progress {
-        Progress::Reading { page, pages } => sqlx::query(
-            "UPDATE materials SET state = 'reading', pages_read = $3, page_count = $4 \
-             WHERE user_id = $1 AND id = $2",
-        )
-        .bind(user.uuid())
-        .bind(id.uuid())
-        .bind(i64::from(page))
-        .bind(pages.map(i64::from)),
-        Progress::Embedding { done, total } => sqlx::query(
-            "UPDATE materials SET state = 'embedding', chunks_embedded = $3, chunk_count = $4 \
-             WHERE user_id = $1 AND id = $2",
-        )
-        .bind(user.uuid())
-        .bind(id.uuid())
-        .bind(big(done))
-        .bind(big(total)),
-        Progress::Catching { done } => {
-            sqlx::query("UPDATE materials SET chunks_embedded = $3 WHERE user_id = $1 AND id = $2")
-                .bind(user.uuid())
-                .bind(id.uuid())
-                .bind(big(done))
-        }
-    };
-    let mut tx = db.write().await?;
-    let updated = query.execute(&mut *tx).await?;
-    tx.commit().await?;
-    Ok(updated.rows_affected() > 0)
-}
-
-/// Ends a material's job in failure; false when the material is gone.
-pub async fn fail(
-    db: &Db,
-    user: UserId,
-    id: MaterialId,
-    kind: FailureKind,
-    message: &str,
-) -> Stored<bool> {
-    let mut tx = db.write().await?;
-    let updated = sqlx::query(
-        "UPDATE materials SET state = 'failed', failure_kind = $3, failure_message = $4 \
-         WHERE user_id = $1 AND id = $2",
-    )
-    .bind(user.uuid())
-    .bind(id.uuid())
-    .bind(failure_name(kind))
-    .bind(message)
-    .execute(&mut *tx)
-    .await?;
-    jobs::remove(&mut tx, id).await?;
-    tx.commit().await?;
-    Ok(updated.rows_affected() > 0)
-}
-
-/// Queues a failed material again and answers it as it is then; one that did not fail is left
-/// alone. `None` when there is no such material.
-pub async fn retry(
-    db: &Db,
-    user: UserId,
-    id: MaterialId,
-    now: DateTime<Utc>,
-) -> Stored<Option<Material>> {
-    let mut tx = db.write().await?;
-    let updated = sqlx::query(
-        "UPDATE materials SET state = 'queued', failure_kind = NULL, failure_message = NULL, \
-         page_count = NULL, pages_read = 0, empty_pages = 0 \
-         WHERE user_id = $1 AND id = $2 AND state = 'failed'",
-    )
-    .bind(user.uuid())
-    .bind(id.uuid())
-    .execute(&mut *tx)
-    .await?;
-    if updated.rows_affected() > 0 {
-        jobs::enqueue(&mut tx, id, jobs::Kind::Read, now).await?;
-    }
-    let material = find_on(&mut *tx, user, id).await?;
-    tx.commit().await?;
-    Ok(material)
-}
-
-/// Queues a settled material to be read again from its file; one on its way is left alone. `None`
-/// when there is no such material.
-pub async fn reprocess(
-    db: &Db,
-    user: UserId,
-    id: MaterialId,
-    now: DateTime<Utc>,
-) -> Stored<Option<Material>> {
-    let mut tx = db.write().await?;
-    let before = find_on(&mut *tx, user, id).await?;
-    let kind = match before.as_ref().map(|material| &material.state) {
-        Some(MaterialState::Ready) => Some(jobs::Kind::Again),
-        Some(MaterialState::Failed { .. }) => Some(jobs::Kind::Read),
-        _ => None,
-    };
-    if let Some(kind) = kind {
-        sqlx::query(
-            "UPDATE materials SET state = 'queued', failure_kind = NULL, failure_message = NULL, \
-             note = NULL, pages_read = 0 WHERE user_id = $1 AND id = $2",
-        )
-        .bind(user.uuid())
-        .bind(id.uuid())
-        .execute(&mut *tx)
-        .await?;
-        jobs::enqueue(&mut tx, id, kind, now).await?;
-    }
-    let material = find_on(&mut *tx, user, id).await?;
-    tx.commit().await?;
-    Ok(material)
-}
-
-/// Ends the job of a material that is on its way: what was read is kept, and one that was being
-/// read again is ready as before. A settled one is left alone; `None` when there is no such one.
-pub async fn cancel(
-    db: &Db,
-    user: UserId,
-    id: MaterialId,
-    message: &str,
-) -> Stored<Option<Material>> {
-    let mut tx = db.write().await?;
-    let on_its_way = find_on(&mut *tx, user, id)
-        .await?
-        .is_some_and(|material| !material.state.is_settled());
-    if on_its_way {
-        sqlx::query(
-            "UPDATE materials SET state = 'ready' WHERE user_id = $1 AND id = $2 AND EXISTS ( \
-             SELECT 1 FROM ingest_jobs WHERE material_id = $2 AND kind = 'again')",
-        )
-        .bind(user.uuid())
-        .bind(id.uuid())
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query(
-            "UPDATE materials SET state = 'failed', failure_kind = $3, failure_message = $4 \
-             WHERE user_id = $1 AND id = $2 AND state <> 'ready'",
-        )
-        .bind(user.uuid())
-        .bind(id.uuid())
-        .bind(failure_name(FailureKind::Cancelled))
-        .bind(message)
-        .execute(&mut *tx)
-        .await?;
-        jobs::remove(&mut tx, id).await?;
-    }
-    let material = find_on(&mut *tx, user, id).await?;
-    tx.commit().await?;
-    Ok(material)
-}
-
-/// Ends the job of a material that could not be read again: it stays as it was, with a note why.
-pub async fn keep_as_it_was(db: &Db, user: UserId, id: MaterialId, note: &str) -> Stored<()> {
-    let mut tx = db.write().await?;
-    sqlx::query("UPDATE materials SET state = 'ready', note = $3 WHERE user_id = $1 AND id = $2")
-        .bind(user.uuid())
-        .bind(id.uuid())
-        .bind(note)
-        .execute(&mut *tx)
-        .await?;
-    jobs::remove(&mut tx, id).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
-/// The pages that could not be read, in their order; `None` when there is no such material.
-pub async fn page_faults(db: &Db, user: UserId, id: MaterialId) -> Stored<Option<Vec<PageFault>>> {
-    if find(db, user, id).await?.is_none() {
-        return Ok(None);
-    }
-    let rows: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT f.page_number, f.reason FROM page_faults f JOIN materials m ON m.id = f.material_id \
-         WHERE m.user_id = $1 AND m.id = $2 ORDER BY f.page_number",
-    )
-    .bind(user.uuid())
-    .bind(id.uuid())
-    .fetch_all(db.read())
-    .await?;
-    let faults = rows
-        .into_iter()
-        .map(|(page, reason)| PageFault {
-            page: small(page),
-            reason,
-        })
-        .collect();
-    Ok(Some(faults))
-}
-
-/// A material's text, made anew.
-pub struct NewText<'a> {
-    /// Cleaned, one entry for each page.
-    pub pages: &'a [String],
-    pub chunks: &'a [NewChunk<'a>],
-    pub vectors: Option<NewVectors<'a>>,
-    /// When the vectors are to be made if they are missing.
-    pub embed_not_before: DateTime<Utc>,
-}
-
-/// What makes its passages found by meaning.
-#[derive(Clone, Copy)]
-pub struct NewVectors<'a> {
-    /// The embedder's id.
-    pub embedder: &'a str,
-    /// One for each chunk, in their order.
-    pub vectors: &'a [Vec<f32>],
-}
-
-/// One passage of it; offsets as in [`ChunkPlace`].
-pub struct NewChunk<'a> {
-    pub page_first: u32,
-    pub page_last: u32,
-    pub char_start: u32,
-    pub char_end: u32,
-    pub text: &'a str,
-}
-
-/// Replaces a material's pages, chunks and vectors, makes it ready and ends its reading job, all at
-/// once; false when the material is gone.
-pub async fn replace_text(
-    db: &Db,
-    user: UserId,
-    id: MaterialId,
-    text: &NewText<'_>,
-) -> Stored<bool> {
-    let embedded = text.vectors.map_or(0, |new| new.vectors.len());
-    let empty = text.pages.iter().filter(|page| page.is_empty()).count();
-    let mut tx = db.write().await?;
-    let updated = sqlx::query(
-        "UPDATE materials SET state = 'ready', failure_kind = NULL, failure_message = NULL, \
-         page_count = $3, pages_read = $3, pages_searchable = $3, empty_pages = $4, chunk_count = $5, \
-         chunks_embedded = $6 WHERE user_id = $1 AND id = $2",
-    )
-    .bind(user.uuid())
-    .bind(id.uuid())
-    .bind(big(text.pages.len()))
-    .bind(big(empty))
-    .bind(big(text.chunks.len()))
-    .bind(big(embedded))
-    .execute(&mut *tx)
-    .await?;
-    if updated.rows_affected() == 0 {
-        return Ok(false);
-    }
-    sqlx::query("DELETE FROM pages WHERE material_id = $1")
-        .bind(id.uuid())
-        .execute(&mut *tx)
-        .await?;
-    sqlx::query("DELETE FROM chunks WHERE user_id = $1 AND material_id = $2")
-        .bind(user.uuid())
-        .bind(id.uuid())
-        .execute(&mut *tx)
-        .await?;
-    insert_pages(&mut tx, id, text.pages).await?;
-    let chunk_ids = insert_chunks(&mut tx, user, id, text.chunks).await?;
-    match text.vectors {
-        Some(new) => {
-            for (chunk_id, vector) in chunk_ids.iter().zip(new.vectors) {
-                insert_vector(&mut tx, *chunk_id, new.embedder, vector).await?;
-            }
-            jobs::remove(&mut tx, id).await?;
-        }
-        None => jobs::enqueue(&mut tx, id, jobs::Kind::Embed, text.embed_not_before).await?,
-    }
-    tx.commit().await?;
-    Ok(true)
-}
-
-async fn insert_pages(tx: &mut SqliteConnection, id: MaterialId, pages: &[String]) -> Stored<()> {
-    for (number, page) in (1_i64..).zip(pages) {
-        sqlx::query("INSERT INTO pages (material_id, page_number, text) VALUES ($1, $2, $3)")
-            .bind(id.uuid())
-            .bind(number)
-            .bind(page.as_str())
-            .execute(&mut *tx)
-            .await?;
-    }
-    Ok(())
-}
-
-async fn insert_chunks(
-    tx: &mut SqliteConnection,
-    user: UserId,
-    id: MaterialId,
-    chunks: &[NewChunk<'_>],
-) -> Stored<Vec<i64>> {
-    let mut ids = Vec::with_capacity(chunks.len());
-    for (ordinal, chunk) in (0_i64..).zip(chunks) {
-        let chunk_id: i64 = sqlx::query_scalar(
-            "INSERT INTO chunks (material_id, user_id, ordinal, page_first, page_last, \
-             char_start, char_end, text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
-        )
-        .bind(id.uuid())
-        .bind(user.uuid())
-        .bind(ordinal)
-        .bind(i64::from(chunk.page_first))
-        .bind(i64::from(chunk.page_last))
-        .bind(i64::from(chunk.char_start))
-        .bind(i64::from(chunk.char_end))
-        .bind(chunk.text)
-        .fetch_one(&mut *tx)
-        .await?;
-        ids.push(chunk_id);
-    }
-    Ok(ids)
-}
-
-async fn insert_vector(
-    tx: &mut SqliteConnection,
-    chunk_id: i64,
-    embedder: &str,
-    vector: &[f32],
-) -> Stored<()> {
-    let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
-    sqlx::query(
-        "INSERT INTO embeddings (chunk_id, embedder, vector) VALUES ($1, $2, $3) \
-         ON CONFLICT (chunk_id, embedder) DO NOTHING",
-    )
-    .bind(chunk_id)
-    .bind(embedder)
-    .bind(bytes)
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Up to `limit` chunks of a material that have no vector of this embedder: id and text.
-pub async fn chunks_without_vector(
-    db: &Db,
-    user: UserId,
-    id: MaterialId,
-    embedder: &str,
-    limit: usize,
-) -> Stored<Vec<(i64, String)>> {
-    Ok(sqlx::query_as(
-        "SELECT c.id, c.text FROM chunks c WHERE c.user_id = $1 AND c.material_id = $2 \
-         AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.chunk_id = c.id AND e.embedder = $3) \
-         ORDER BY c.ordinal LIMIT $4",
-    )
-    .bind(user.uuid())
-    .bind(id.uuid())
-    .bind(embedder)
-    .bind(big(limit))
-    .fetch_all(db.read())
-    .await?)
-}
-
-/// How many chunks of a material have a vector of this embedder.
-pub async fn vector_count(db: &Db, user: UserId, id: MaterialId, embedder: &str) -> Stored<usize> {
-    let count: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM chunks c JOIN embeddings e ON e.chunk_id = c.id \
-         WHERE c.user_id = $1 AND c.material_id = $2 AND e.embedder = $3",
-    )
-    .bind(user.uuid())
-    .bind(id.uuid())
-    .bind(embedder)
-    .fetch_one(db.read())
-    .await?;
-    Ok(usize::try_from(count).unwrap_or_default())
-}
-
-/// Adds vectors to chunks that may have been replaced in the meantime; those are passed over.
-pub async fn add_vectors(
-    db: &Db,
-    user: UserId,
-    embedder: &str,
-    vectors: &[(i64, Vec<f32>)],
-) -> Stored<()> {
-    let mut tx = db.write().await?;
-    for (chunk_id, vector) in vectors {
-        let exists: Option<i64> =
-            sqlx::query_scalar("SELECT id FROM chunks WHERE user_id = $1 AND id = $2")
-                .bind(user.uuid())
-                .bind(*chunk_id)
-                .fetch_optional(&mut *tx)
-                .await?;
-        if exists.is_some() {
-            insert_vector(&mut tx, *chunk_id, embedder, vector).await?;
-        }
-    }
-    tx.commit().await?;
-    Ok(())
 }
 
 const fn media_type_name(media_type: MediaType) -> &'static str {

@@ -26,6 +26,8 @@ pub struct StoredPassage {
     pub page_last: u32,
     /// On `page_first`; to that page's end when it runs on.
     pub span: Span,
+    /// The title it stands under.
+    pub section: Option<String>,
     pub text: String,
 }
 
@@ -99,6 +101,8 @@ pub async fn vectors(
         "SELECT embeddings.chunk_id, embeddings.vector
          FROM chunks JOIN embeddings ON embeddings.chunk_id = chunks.id
          WHERE chunks.user_id = $1 AND embeddings.embedder = $2
+           -- One without numbers stands for a text the embedder refused.
+           AND length(embeddings.vector) > 0
          ORDER BY chunks.id DESC LIMIT $3",
     )
     .bind(user.uuid())
@@ -119,8 +123,18 @@ pub async fn vectors(
     Ok((ids, numbers))
 }
 
-/// Row of [`details`]: chunk, material, title, first and last page, start and end, text.
-type Row = (i64, Uuid, String, i64, i64, i64, i64, String);
+/// Row of [`details`]: chunk, material, title, first and last page, start and end, section, text.
+type Row = (
+    i64,
+    Uuid,
+    String,
+    i64,
+    i64,
+    i64,
+    i64,
+    Option<String>,
+    String,
+);
 
 /// The user's chunks among `ids`, in no particular order; those of others and those that are gone
 /// are left out.
@@ -133,7 +147,7 @@ pub async fn details(db: &Db, user: UserId, ids: &[i64]) -> Stored<Vec<StoredPas
                 chunks.char_start,
                 CASE WHEN chunks.page_last = chunks.page_first THEN chunks.char_end
                      ELSE coalesce(length(pages.text), chunks.char_start) END,
-                chunks.text
+                chunks.section, chunks.text
          FROM chunks JOIN materials ON materials.id = chunks.material_id
          LEFT JOIN pages ON pages.material_id = chunks.material_id
                         AND pages.page_number = chunks.page_first
@@ -152,7 +166,9 @@ pub async fn details(db: &Db, user: UserId, ids: &[i64]) -> Stored<Vec<StoredPas
     Ok(rows.into_iter().map(passage).collect())
 }
 
-fn passage((chunk_id, material, title, first, last, start, end, text): Row) -> StoredPassage {
+fn passage(
+    (chunk_id, material, title, first, last, start, end, section, text): Row,
+) -> StoredPassage {
     let small = |number: i64| u32::try_from(number).unwrap_or_default();
     StoredPassage {
         chunk_id,
@@ -164,6 +180,7 @@ fn passage((chunk_id, material, title, first, last, start, end, text): Row) -> S
             start: small(start),
             end: small(end),
         },
+        section,
         text,
     }
 }

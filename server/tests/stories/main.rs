@@ -4,6 +4,8 @@
 mod accounts;
 mod analytics;
 mod coach_socket;
+mod crash;
+mod fairness;
 mod first_quotes;
 mod ingest;
 mod lifecycle;

@@ -179,6 +179,17 @@ impl Client {
         headers: HeaderMap,
         body: impl Into<reqwest::Body>,
     ) -> Response {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// As [`send`](Self::send), of a server that may not be there any more.
+    async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: impl Into<reqwest::Body>,
+    ) -> reqwest::Result<Response> {
         let mut request = self
             .http
             .request(method, format!("{}{path}", self.url))
@@ -187,14 +198,14 @@ impl Client {
         if let Some(cookie) = self.cookie() {
             request = request.header(header::COOKIE, cookie);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         for set in response.headers().get_all(header::SET_COOKIE) {
             let set = set.to_str().unwrap();
             let pair = set.split(';').next().unwrap().to_owned();
             let is_gone = set.contains("Max-Age=0");
             self.set_cookie((!is_gone).then_some(pair));
         }
-        response
+        Ok(response)
     }
 
     /// Opens a page as a browser does.
@@ -220,21 +231,36 @@ impl Client {
 
     /// Calls a server function, as the pages do once they run in the browser.
     pub async fn call(&self, function: &str, fields: &[(&str, &str)]) -> (StatusCode, Value) {
+        self.try_call(function, fields).await.unwrap()
+    }
+
+    /// As [`call`](Self::call); `None` when the server dies before its answer.
+    pub async fn try_call(
+        &self,
+        function: &str,
+        fields: &[(&str, &str)],
+    ) -> Option<(StatusCode, Value)> {
         let mut headers = self.own_headers("application/json");
         headers.insert(header::CONTENT_TYPE, FORM);
         let path = format!("/api/fn/{function}");
         let response = self
-            .send(Method::POST, &path, headers, encoded(fields))
-            .await;
+            .try_send(Method::POST, &path, headers, encoded(fields))
+            .await
+            .ok()?;
         let status = response.status();
-        let text = response.text().await.unwrap();
+        let text = response.text().await.ok()?;
         let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        (status, value)
+        Some((status, value))
     }
 
     /// Uploads one file, as the library page's script does.
     #[allow(dead_code)]
     pub async fn upload(&self, file_name: &str, bytes: &[u8]) -> Response {
+        self.try_upload(file_name, bytes).await.unwrap()
+    }
+
+    /// As [`upload`](Self::upload); `None` when the server dies before its answer.
+    pub async fn try_upload(&self, file_name: &str, bytes: &[u8]) -> Option<Response> {
         let boundary = "a-line-between-the-parts";
         let mut body = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{file_name}\"\r\n\
@@ -248,8 +274,9 @@ impl Client {
             header::CONTENT_TYPE,
             HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}")).unwrap(),
         );
-        self.send(Method::POST, "/library/upload", headers, body)
+        self.try_send(Method::POST, "/library/upload", headers, body)
             .await
+            .ok()
     }
 
     /// Fills in the sign-up form.

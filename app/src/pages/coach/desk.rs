@@ -12,7 +12,8 @@ use crate::{
     error::{AppError, ErrorKind},
     model::{
         coach::{
-            Author, Citation, ClientMessage, CoachEvent, Message, MessageState, Passage, Question,
+            Author, Citation, ClientMessage, CoachEvent, Message, MessageState, PagesSoFar,
+            Passage, Question,
         },
         id::{ConversationId, MessageId},
     },
@@ -61,6 +62,8 @@ pub struct Live {
     pub cited: RwSignal<Vec<Citation>>,
     pub provider: RwSignal<String>,
     pub note: RwSignal<Option<String>>,
+    /// What could be searched when it was asked.
+    pub so_far: RwSignal<Option<PagesSoFar>>,
 }
 
 /// The state of the page.
@@ -113,6 +116,7 @@ impl Desk {
                 cited: RwSignal::default(),
                 provider: RwSignal::default(),
                 note: RwSignal::default(),
+                so_far: RwSignal::default(),
             },
             stage: RwSignal::new(Stage::Idle),
             link: RwSignal::new(Link::Fine),
@@ -230,6 +234,7 @@ impl Desk {
         self.live.cited.set(Vec::new());
         self.live.provider.set(String::new());
         self.live.note.set(None);
+        self.live.so_far.set(None);
         self.stage.set(Stage::Asking);
         true
     }
@@ -353,6 +358,7 @@ impl Desk {
                     provider,
                     passages,
                     note,
+                    so_far,
                 },
                 Stage::Asking,
             ) => {
@@ -361,6 +367,7 @@ impl Desk {
                 self.live.provider.set(provider);
                 self.live.passages.set(passages);
                 self.live.note.set(note);
+                self.live.so_far.set(so_far);
                 self.stage.set(Stage::Answering);
                 self.summaries.refetch();
                 if self.conversation.get_untracked() != Some(conversation_id) {

@@ -27,7 +27,7 @@ pub fn Opening(desk: Desk, status: Status) -> impl IntoView {
                 let has_sample = materials.await.is_ok_and(|materials| has_sample(&materials));
                 match status.await {
                     Err(error) => view! { <Problem error /> }.into_any(),
-                    Ok(status) if status.ready_materials > 0 => {
+                    Ok(status) if can_ask(&status) => {
                         view! { <Invitation status has_sample desk /> }.into_any()
                     }
                     Ok(status) if status.pending_materials > 0 => view! {
@@ -52,6 +52,11 @@ pub fn Opening(desk: Desk, status: Status) -> impl IntoView {
     }
 }
 
+/// Whether anything can be searched already.
+fn can_ask(status: &CoachStatus) -> bool {
+    status.ready_materials > 0 || status.so_far.is_some_and(|so_far| so_far.searchable > 0)
+}
+
 fn has_sample(materials: &[Material]) -> bool {
     materials
         .iter()
@@ -61,7 +66,7 @@ fn has_sample(materials: &[Material]) -> bool {
 #[component]
 fn Invitation(status: CoachStatus, has_sample: bool, desk: Desk) -> impl IntoView {
     let ready = match status.ready_materials {
-        1 => "document".to_owned(),
+        0 | 1 => "document".to_owned(),
         several => several.to_string() + " documents",
     };
     view! {

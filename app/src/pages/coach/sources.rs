@@ -40,7 +40,12 @@ pub fn Sources(desk: Desk) -> impl IntoView {
 fn SourceList(stored: Arc<Vec<Exchange>>, desk: Desk) -> impl IntoView {
     let basis = Memo::new(move |_| basis(desk, &stored));
     let passages = move || basis.with(|(passages, _)| passages.clone());
+    let so_far = move || {
+        let so_far = desk.live.so_far.get()?;
+        Some(view! { <p class="hint" data-testid="so-far">{so_far.sentence()}</p> })
+    };
     view! {
+        {so_far}
         <ol class="source-list">
             <For
                 each=passages
@@ -82,6 +87,7 @@ fn Source(passage: Passage, basis: Memo<Basis>, desk: Desk) -> impl IntoView {
                 <span class="source-number">{number}</span>
                 <span class="source-title">{passage.title}</span>
                 <span class="source-page">
+                    {passage.section.map(|section| section + ", ")}
                     {move || cited.get().map_or_else(|| own_pages.clone(), |source| pages(source.page, source.page))}
                     <Show when=is_cited>", cited"</Show>
                 </span>

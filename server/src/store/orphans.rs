@@ -1,0 +1,100 @@
+//! What should not be in the database: rows that outlived what they belong to. The foreign keys
+//! forbid most of it; this is the proof that they did. The only queries that look at all users' rows:
+//! they answer counts and ids, never content.
+
+use super::{Db, Stored};
+use app::model::id::{MaterialId, UserId};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// Rows that belong to nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// Vectors of no passage.
+    pub vectors: u64,
+    /// Pages, passages, faults, outlines and jobs of no material.
+    pub text: u64,
+    /// Entries of the word index without their passage.
+    pub words: u64,
+    /// Passages missing in the word index.
+    pub wordless: u64,
+}
+
+/// Removes what belongs to nothing and counts it; the word index is only looked at.
+pub async fn remove_text(db: &Db) -> Stored<Rows> {
+    let (words, wordless): (i64, i64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM chunk_words_docsize d LEFT JOIN chunks c ON c.id = d.id \
+                 WHERE c.id IS NULL), \
+                (SELECT count(*) FROM chunks c LEFT JOIN chunk_words_docsize d ON d.id = c.id \
+                 WHERE d.id IS NULL)",
+    )
+    .fetch_one(db.read())
+    .await?;
+    let mut rows = Rows {
+        words: u64::try_from(words).unwrap_or_default(),
+        wordless: u64::try_from(wordless).unwrap_or_default(),
+        ..Rows::default()
+    };
+    let mut tx = db.write().await?;
+    for query in [
+        "DELETE FROM chunks WHERE material_id NOT IN (SELECT id FROM materials)",
+        "DELETE FROM pages WHERE material_id NOT IN (SELECT id FROM materials)",
+        "DELETE FROM page_faults WHERE material_id NOT IN (SELECT id FROM materials)",
+        "DELETE FROM outline_entries WHERE material_id NOT IN (SELECT id FROM materials)",
+        "DELETE FROM ingest_jobs WHERE material_id NOT IN (SELECT id FROM materials)",
+    ] {
+        rows.text += sqlx::query(query).execute(&mut *tx).await?.rows_affected();
+    }
+    rows.vectors =
+        sqlx::query("DELETE FROM embeddings WHERE chunk_id NOT IN (SELECT id FROM chunks)")
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+    tx.commit().await?;
+    Ok(rows)
+}
+
+/// Removes uploads whose time is over and counts them.
+pub async fn remove_expired_uploads(db: &Db, now: DateTime<Utc>) -> Stored<u64> {
+    let mut tx = db.write().await?;
+    let removed = sqlx::query("DELETE FROM uploads WHERE expires_at <= $1")
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(removed.rows_affected())
+}
+
+/// Every material and its owner.
+pub async fn materials(db: &Db) -> Stored<Vec<(UserId, MaterialId)>> {
+    let rows: Vec<(Uuid, Uuid)> = sqlx::query_as("SELECT user_id, id FROM materials")
+        .fetch_all(db.read())
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(user, material)| (UserId::new(user), MaterialId::new(material)))
+        .collect())
+}
+
+/// Whether there is such a material.
+pub async fn is_known(db: &Db, user: UserId, material: MaterialId) -> Stored<bool> {
+    Ok(
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM materials WHERE user_id = $1 AND id = $2)",
+        )
+        .bind(user.uuid())
+        .bind(material.uuid())
+        .fetch_one(db.read())
+        .await?,
+    )
+}
+
+/// Whether there is such an upload.
+pub async fn is_upload(db: &Db, upload: Uuid) -> Stored<bool> {
+    Ok(
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM uploads WHERE id = $1)")
+            .bind(upload)
+            .fetch_one(db.read())
+            .await?,
+    )
+}
