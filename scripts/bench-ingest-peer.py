@@ -29,21 +29,11 @@ def stub(texts):
 
 
 def model(folder):
-    import torch
-    from transformers import AutoModel, AutoTokenizer
+    from sentence_transformers import SentenceTransformer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    bert = AutoModel.from_pretrained(folder, local_files_only=True).eval()
-
-    def embed(texts):
-        with torch.inference_mode():
-            tokens = tokenizer(texts, padding=True, truncation=True, max_length=256, return_tensors="pt")
-            states = bert(**tokens).last_hidden_state
-            mask = tokens["attention_mask"].unsqueeze(-1)
-            means = (states * mask).sum(1) / mask.sum(1)
-            return torch.nn.functional.normalize(means, dim=1).tolist()
-
-    return embed
+    bert = SentenceTransformer(folder, device="cpu", local_files_only=True)
+    bert.max_seq_length = 256
+    return lambda texts: bert.encode(texts, batch_size=BATCH, normalize_embeddings=True).tolist()
 
 
 def main():

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds, then measures how long a document takes from its upload to being searchable and ready, with
 # a stub and with the built-in embedding model, beside the usual Python pieces where pip finds them.
-# CORPUS_DIR=folder of PDFs also measures how well text is taken out. PEERS=no leaves Python out.
+# CORPUS_DIR=folder of PDFs also measures how well text is taken out. PEERS=no leaves Python out;
+# PEER_PYTHON names an interpreter that has them already.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -11,10 +12,10 @@ if [ -z "${SERVER_READY:-}" ]; then scripts/build.sh; fi
 [ -f "$MODEL_DIR/model.safetensors" ] || scripts/model.sh
 
 # The peers live in a folder of their own under target/, installed once.
-PEER_PACKAGES="pypdf chromadb torch transformers"
+PEER_PACKAGES="pypdf chromadb sentence-transformers"
 venv="$ROOT/target/bench-venv"
-python=""
-if [ "${PEERS:-yes}" = yes ] && has python3; then
+python="${PEER_PYTHON:-}"
+if [ -z "$python" ] && [ "${PEERS:-yes}" = yes ] && has python3; then
   if ! is_stamped bench-venv "$PEER_PACKAGES"; then
     say "Python peers: $PEER_PACKAGES (the first time several minutes and a gigabyte or more)"
     python3 -m venv "$venv" &&

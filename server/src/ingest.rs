@@ -473,7 +473,11 @@ impl Ingest {
                 jobs::postpone(db, claim, again, fault.name(), true).await?;
             }
         }
-        self.changed(job.user, job.material);
+        // What could be searched may be gone.
+        let (user, material) = (job.user, job.material);
+        self.shop
+            .changes
+            .publish(Change::MaterialSearchable { user, material });
         Ok(())
     }
 

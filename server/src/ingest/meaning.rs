@@ -16,15 +16,19 @@ use crate::{
         },
     },
 };
+use futures::{StreamExt as _, stream::FuturesOrdered};
 use std::collections::HashMap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Batches under way together, of all documents: enough to keep every core busy, and a remote
 /// service while it answers.
-pub const BATCHES_AT_ONCE: usize = 4;
-/// Texts of one batch: about a second of the built-in model, so that nobody's turn is far away.
-const BATCH: usize = 32;
+pub const BATCHES_AT_ONCE: usize = 8;
+/// Of these, of one document: less than all, so that the next student's first batch finds a place.
+const BATCHES_OF_ONE: usize = 4;
+/// Texts of one batch: some hundred milliseconds of the built-in model, so that nobody's turn is
+/// far away; a remote embedder fills its calls from several.
+const BATCH: usize = 16;
 /// Vectors held in memory until a new version takes its place: 30 MB. The rest of a longer document
 /// is made right after.
 const AHEAD_MAX: usize = 20_000;
@@ -101,31 +105,39 @@ async fn embed_stored(
     let tally = vectors::tally(db, user, material, embedder.id()).await?;
     let mut settled = tally.settled;
     report.settled(settled);
+    let mut under_way = FuturesOrdered::new();
+    let mut has_more = true;
     loop {
         if cancel.is_cancelled() {
             return Ok(Made::Dropped);
         }
-        let batch = vectors::lacking(db, user, material, embedder.id(), *from, BATCH).await?;
-        let Some(last) = batch.last() else {
+        while has_more && under_way.len() < BATCHES_OF_ONE {
+            let batch = vectors::lacking(db, user, material, embedder.id(), *from, BATCH).await?;
+            has_more = batch.len() == BATCH;
+            let Some(last) = batch.last() else { break };
+            *from = last.ordinal + 1;
+            let ids: Vec<i64> = batch.iter().map(|passage| passage.id).collect();
+            let texts = batch.iter().map(embedded_text).collect();
+            let made = in_turn(shop, claim, embedder.as_ref(), texts, cancel);
+            under_way.push_back(async move { (ids, made.await) });
+        }
+        let Some((ids, made)) = under_way.next().await else {
             return Ok(Made::All);
         };
-        let next = last.ordinal + 1;
-        let texts = batch.iter().map(embedded_text).collect();
-        let made = match in_turn(shop, claim, embedder.as_ref(), texts, cancel).await {
+        let made = match made {
             Ok(Some(made)) => made,
             Ok(None) => return Ok(Made::Dropped),
             Err(Fault::Embed(error)) => return Ok(Made::Failed(error)),
             Err(fault) => return Err(fault),
         };
-        settled += batch.len();
+        settled += ids.len();
         report.settled(settled);
-        let rows: Vec<_> = batch.iter().map(|passage| passage.id).zip(made).collect();
+        let rows: Vec<_> = ids.into_iter().zip(made).collect();
         let (now, standing) = (shop.clock.now(), report.standing());
         if !vectors::add(db, claim, now, embedder.id(), &rows, &standing).await? {
             return Ok(Made::Dropped);
         }
         failpoint::reached("embedded");
-        *from = next;
         report.more_is_searchable();
         report.tell();
     }

@@ -20,7 +20,36 @@ pub struct Rows {
     pub wordless: u64,
 }
 
-/// Removes what belongs to nothing and counts it; the word index is only looked at.
+/// The tables whose rows belong to another's: what to look for, and how to remove it.
+const OWNED: [(&str, &str); 6] = [
+    (
+        "SELECT count(*) FROM chunks WHERE material_id NOT IN (SELECT id FROM materials)",
+        "DELETE FROM chunks WHERE material_id NOT IN (SELECT id FROM materials)",
+    ),
+    (
+        "SELECT count(*) FROM pages WHERE material_id NOT IN (SELECT id FROM materials)",
+        "DELETE FROM pages WHERE material_id NOT IN (SELECT id FROM materials)",
+    ),
+    (
+        "SELECT count(*) FROM page_faults WHERE material_id NOT IN (SELECT id FROM materials)",
+        "DELETE FROM page_faults WHERE material_id NOT IN (SELECT id FROM materials)",
+    ),
+    (
+        "SELECT count(*) FROM outline_entries WHERE material_id NOT IN (SELECT id FROM materials)",
+        "DELETE FROM outline_entries WHERE material_id NOT IN (SELECT id FROM materials)",
+    ),
+    (
+        "SELECT count(*) FROM ingest_jobs WHERE material_id NOT IN (SELECT id FROM materials)",
+        "DELETE FROM ingest_jobs WHERE material_id NOT IN (SELECT id FROM materials)",
+    ),
+    (
+        "SELECT count(*) FROM embeddings WHERE chunk_id NOT IN (SELECT id FROM chunks)",
+        "DELETE FROM embeddings WHERE chunk_id NOT IN (SELECT id FROM chunks)",
+    ),
+];
+
+/// Removes what belongs to nothing and counts it; the word index is only looked at. Looks with a
+/// reader, so that a large library is not held up by a search that finds nothing.
 pub async fn remove_text(db: &Db) -> Stored<Rows> {
     let (words, wordless): (i64, i64) = sqlx::query_as(
         "SELECT (SELECT count(*) FROM chunk_words_docsize d LEFT JOIN chunks c ON c.id = d.id \
@@ -35,22 +64,20 @@ pub async fn remove_text(db: &Db) -> Stored<Rows> {
         wordless: u64::try_from(wordless).unwrap_or_default(),
         ..Rows::default()
     };
-    let mut tx = db.write().await?;
-    for query in [
-        "DELETE FROM chunks WHERE material_id NOT IN (SELECT id FROM materials)",
-        "DELETE FROM pages WHERE material_id NOT IN (SELECT id FROM materials)",
-        "DELETE FROM page_faults WHERE material_id NOT IN (SELECT id FROM materials)",
-        "DELETE FROM outline_entries WHERE material_id NOT IN (SELECT id FROM materials)",
-        "DELETE FROM ingest_jobs WHERE material_id NOT IN (SELECT id FROM materials)",
-    ] {
-        rows.text += sqlx::query(query).execute(&mut *tx).await?.rows_affected();
+    for (look, remove) in OWNED {
+        let count: i64 = sqlx::query_scalar(look).fetch_one(db.read()).await?;
+        if count == 0 {
+            continue;
+        }
+        let mut tx = db.write().await?;
+        let removed = sqlx::query(remove).execute(&mut *tx).await?.rows_affected();
+        tx.commit().await?;
+        if remove.starts_with("DELETE FROM embeddings") {
+            rows.vectors += removed;
+        } else {
+            rows.text += removed;
+        }
     }
-    rows.vectors =
-        sqlx::query("DELETE FROM embeddings WHERE chunk_id NOT IN (SELECT id FROM chunks)")
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-    tx.commit().await?;
     Ok(rows)
 }
 

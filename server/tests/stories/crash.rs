@@ -322,3 +322,29 @@ async fn killed_between_the_row_and_the_file_of_a_deleted_document_nothing_stays
         check(folder.path(), "deleted").await;
     }
 }
+
+#[tokio::test]
+async fn the_sweep_command_says_what_it_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Dying::start(folder.path(), None);
+    first.client.try_sign_up("eve@example.org", PASSWORD).await;
+    first.kill();
+    recovers(folder.path()).await;
+    let user = std::fs::read_dir(folder.path().join("files")).unwrap();
+    let user = user.map(Result::unwrap).next().unwrap().path();
+    std::fs::write(user.join("01890000-0000-7000-8000-000000000000"), "left").unwrap();
+    let sweep = || {
+        let output = Command::new(env!("CARGO_BIN_EXE_server"))
+            .arg("sweep")
+            .env("DATA_DIR", folder.path())
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let found = sweep();
+    assert!(found.contains("     1 files without a material"), "{found}");
+    let found = sweep();
+    assert!(found.ends_with("     0 orphans\n"), "{found}");
+}

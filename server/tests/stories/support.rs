@@ -150,6 +150,8 @@ pub struct Client {
 
 impl Client {
     pub fn new(url: String) -> Self {
+        // Fails only when it is there already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             http: reqwest::Client::builder()
                 .no_proxy()
