@@ -212,6 +212,11 @@ fn default_site_root() -> PathBuf {
         .unwrap_or_else(|| PathBuf::from("target/site"))
 }
 
+/// Where the commands of this machine are looked for.
+pub fn search_path() -> Option<std::ffi::OsString> {
+    std::env::var_os("PATH")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

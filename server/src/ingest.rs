@@ -7,6 +7,7 @@
 //! failed one.
 
 mod admission;
+mod bidi;
 pub mod chunk;
 pub mod clean;
 mod crew;
@@ -14,6 +15,7 @@ pub mod extract;
 pub mod files;
 mod meaning;
 mod names;
+pub mod ocr;
 mod passwords;
 mod pipeline;
 mod reading;

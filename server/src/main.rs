@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     match command.as_deref().and_then(|command| command.to_str()) {
         // Before anything else: the child runs with an empty environment and little memory.
         Some("extract") => ingest::extract::extract_command(args),
+        Some("recognise") => ingest::ocr::recognise_command(args),
         Some("--help" | "-h" | "help") => {
             println!("{USAGE}");
             ExitCode::SUCCESS

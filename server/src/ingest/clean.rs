@@ -4,6 +4,7 @@
 //! Superscripts, subscripts and fractions are left out of the NFKC folding: it would turn `10²`
 //! into `102`.
 
+use super::bidi;
 use std::{borrow::Cow, collections::HashMap};
 use unicode_normalization::UnicodeNormalization;
 
@@ -46,7 +47,7 @@ pub fn clean(pages: Vec<String>) -> Vec<String> {
 }
 
 fn readable(raw: &str) -> String {
-    keep_readable(&fold(raw))
+    keep_readable(&fold(&bidi::unmarked(raw)))
 }
 
 /// NFKC, except for characters whose folding would change what they mean.

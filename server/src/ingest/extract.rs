@@ -5,11 +5,20 @@
 //! It knows nothing of users, the database or the network. The text it writes is raw; the parent
 //! cleans it. The last line is always `done` or `failed`, unless the process was killed.
 
+mod archive;
+mod book;
+mod flow;
 mod layout;
-mod limits;
+pub(super) mod limits;
 mod outline;
 mod pdf;
+mod picture;
+mod sheets;
+mod slides;
 mod text;
+mod web;
+mod word;
+mod xml;
 
 use super::sniff::{self, Kind};
 use app::model::material::{FailureKind, OutlineEntry};
@@ -38,6 +47,10 @@ const STACK_BYTES: usize = 64 * 1024 * 1024;
 const PASSWORD_MAX_BYTES: u64 = 1_024;
 /// Says that a password follows on standard input; without it nothing waits for one.
 pub const PASSWORD_FLAG: &str = "--password";
+/// Asks for pages without text as pictures, because somebody can recognise the text in them.
+pub const PICTURES_FLAG: &str = "--pictures";
+/// Most pixels of a page's picture: A4 at 287 dots an inch, which tesseract reads well.
+pub const PICTURE_MAX_PIXELS: usize = 8_000_000;
 
 /// One line of output.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +75,14 @@ pub enum Line {
         page: u32,
         pages: u32,
         fault: String,
+    },
+    /// A page that shows pictures and no text: grey pixels row by row, in Base64.
+    Picture {
+        page: u32,
+        pages: u32,
+        width: u32,
+        height: u32,
+        picture: String,
     },
     /// The whole document has been read.
     Done { done: Done },
@@ -121,7 +142,35 @@ impl Failure {
     pub(super) fn scanned() -> Self {
         Self::new(
             FailureKind::Scanned,
-            "The pages are pictures without text, as a scanner makes them. Run the file through text recognition (OCR) first, then upload the result.",
+            "The pages are pictures without text, as a scanner or a camera makes them. Install tesseract on the server (apt install tesseract-ocr, or brew install tesseract) and press Retry, or upload a copy with recognised text.",
+        )
+    }
+
+    pub(super) fn unrecognised() -> Self {
+        Self::new(
+            FailureKind::Scanned,
+            "The pages are pictures, and no text could be recognised in them. Upload a sharper, upright copy, or one with recognised text.",
+        )
+    }
+
+    pub(super) fn nameless() -> Self {
+        Self::new(
+            FailureKind::Scanned,
+            "The fonts of this document do not say which letters they show. Print it to a new PDF, or export it again from the program it was made with, then upload that.",
+        )
+    }
+
+    fn copy_protected() -> Self {
+        Self::new(
+            FailureKind::Unsupported,
+            "This book is protected against copying, so its text cannot be read. Upload a copy without the protection.",
+        )
+    }
+
+    fn too_large_picture() -> Self {
+        Self::new(
+            FailureKind::TooLarge,
+            "This picture has more pixels than can be read in one piece. Make it smaller, then upload it again.",
         )
     }
 
@@ -167,6 +216,7 @@ struct Task {
     file: PathBuf,
     first_page: u32,
     password: bool,
+    pictures: bool,
 }
 
 impl Task {
@@ -175,11 +225,13 @@ impl Task {
             file: PathBuf::new(),
             first_page: 1,
             password: false,
+            pictures: false,
         };
         for (index, arg) in args.enumerate() {
             match arg.to_str() {
                 _ if index == 0 => task.file = arg.into(),
                 Some(PASSWORD_FLAG) => task.password = true,
+                Some(PICTURES_FLAG) => task.pictures = true,
                 word => task.first_page = word?.parse().ok()?,
             }
         }
@@ -194,7 +246,7 @@ pub fn extract_command(args: impl Iterator<Item = OsString>) -> ExitCode {
         // The usage line is for a person at a terminal; the parent never gets here.
         let _ = writeln!(
             io::stderr(),
-            "usage: server extract FILE [FIRST_PAGE] [{PASSWORD_FLAG}]"
+            "usage: server extract FILE [FIRST_PAGE] [{PASSWORD_FLAG}] [{PICTURES_FLAG}]"
         );
         return ExitCode::from(2);
     };
@@ -230,6 +282,7 @@ fn finish(outcome: Result<u32, Failure>) -> ExitCode {
 fn run(task: &Task) -> io::Result<()> {
     let mut pages = PageWriter {
         first_page: task.first_page,
+        wants_pictures: task.pictures,
         text_bytes: 0,
         outline: Outline::default(),
     };
@@ -273,6 +326,12 @@ fn read_document(task: &Task, pages: &mut PageWriter) -> Result<u32, Stop> {
     limits::forbid_new_files();
     match sniff::sniff(&bytes) {
         Kind::Pdf => pdf::read(bytes, password, pages),
+        Kind::Docx => word::read(bytes, pages),
+        Kind::Pptx => slides::read(bytes, pages),
+        Kind::Xlsx => sheets::read(bytes, pages),
+        Kind::Epub => book::read(bytes, pages),
+        Kind::Html => web::read(&bytes, pages),
+        Kind::Png | Kind::Jpeg => picture::read(&bytes, pages),
         Kind::Text => text::read(&bytes, pages),
         Kind::Empty => Err(Failure::no_bytes().into()),
         Kind::Other => Err(Failure::unsupported().into()),
@@ -309,6 +368,8 @@ fn unreadable() -> Failure {
 /// Writes pages as lines, leaves out those before `first_page`, and bounds them.
 struct PageWriter {
     first_page: u32,
+    /// Whether pages without text shall come as pictures.
+    wants_pictures: bool,
     text_bytes: usize,
     outline: Outline,
 }
@@ -353,6 +414,19 @@ impl PageWriter {
         self.line(&Line::Fault { page, pages, fault })
     }
 
+    fn picture(&mut self, page: u32, pages: u32, picture: &picture::Picture) -> Result<(), Stop> {
+        if page < self.first_page {
+            return Ok(());
+        }
+        self.line(&Line::Picture {
+            page,
+            pages,
+            width: picture.width,
+            height: picture.height,
+            picture: picture.base64(),
+        })
+    }
+
     fn line(&mut self, line: &Line) -> Result<(), Stop> {
         write_line(line).map_err(Stop::Output)?;
         limits::allow_another_page();
@@ -366,6 +440,16 @@ fn write_line(line: &Line) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(&bytes)?;
     out.flush()
+}
+
+/// Whether most characters are of the private kind that only the font's maker understands.
+pub(super) fn is_nameless(text: &str) -> bool {
+    /// A few bullets alone are no unreadable page.
+    const ENOUGH: usize = 40;
+    let drawn = text.chars().filter(|c| !c.is_whitespace()).count();
+    let nameless = |c: char| matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' | char::REPLACEMENT_CHARACTER);
+    let nameless = text.chars().filter(|&c| nameless(c)).count();
+    drawn >= ENOUGH && nameless * 2 >= drawn
 }
 
 /// Cuts `text` to at most `max` bytes at a character's end.
@@ -413,6 +497,29 @@ mod tests {
                 failed: Failure::locked()
             }
         );
+    }
+
+    #[test]
+    fn a_page_of_nameless_letters_is_told_from_one_with_bullets() {
+        assert!(is_nameless(&"\u{e001}\u{e002} ".repeat(30)));
+        assert!(!is_nameless(&"\u{f0b7} a point of a list\n".repeat(30)));
+        assert!(!is_nameless("\u{e001}"));
+    }
+
+    #[test]
+    fn the_command_line_is_understood_in_any_order() {
+        let parse = |line: &str| Task::parse(line.split(' ').map(OsString::from));
+        let task = parse("a.pdf 7 --password").unwrap();
+        assert_eq!(
+            (task.first_page, task.password, task.pictures),
+            (7, true, false)
+        );
+        let task = parse("a.pdf --pictures").unwrap();
+        assert_eq!(
+            (task.first_page, task.password, task.pictures),
+            (1, false, true)
+        );
+        assert!(parse("a.pdf --other").is_none());
     }
 
     #[test]

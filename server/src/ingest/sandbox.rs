@@ -4,8 +4,12 @@
 //! A child that dies on one page is started again behind that page, a few times; what was read
 //! before is kept.
 
-use super::extract::{
-    DOCUMENT_TEXT_MAX_BYTES, Failure, Line, PAGE_TEXT_MAX_BYTES, PAGES_MAX, PASSWORD_FLAG,
+use super::{
+    extract::{
+        DOCUMENT_TEXT_MAX_BYTES, Failure, Line, PAGE_TEXT_MAX_BYTES, PAGES_MAX, PASSWORD_FLAG,
+        PICTURES_FLAG, is_nameless,
+    },
+    ocr::{Tesseract, Unrecognised},
 };
 use app::model::material::OutlineEntry;
 use secrecy::{ExposeSecret, SecretString};
@@ -27,6 +31,8 @@ const OUTLINE_MAX: usize = 5_000;
 /// What is said of a page on which the child died.
 const PAGE_GAVE_UP: &str =
     "Reading this page took more time or memory than one page may use, so it was left out.";
+/// What is said of a page whose font hides which letters it draws.
+const PAGE_NAMELESS: &str = "The font of this page does not say which letters it shows. Print the document to a new PDF, or export it again, to make it readable.";
 /// How often a child that died on a page is started again behind it.
 const RESTARTS_MAX: u32 = 3;
 
@@ -110,19 +116,21 @@ impl Extractor {
         events: &mpsc::Sender<Event>,
         cancel: &CancellationToken,
     ) -> Result<(), ExtractError> {
+        let tesseract = Tesseract::find(&self.program).await;
         let mut reading = Reading::new(events);
         for restart in 0..=RESTARTS_MAX {
             let mut child = self
-                .spawn(request, reading.next_page)
+                .spawn(request, reading.next_page, tesseract.is_some())
                 .map_err(ExtractError::Spawn)?;
             let outcome = tokio::select! {
                 biased;
                 () = cancel.cancelled() => Err(ExtractError::Cancelled),
-                outcome = self.follow(&mut child, request, &mut reading) => outcome,
+                outcome = self.follow(&mut child, request, &mut reading, tesseract.as_ref()) => outcome,
             };
             end(&mut child).await;
             match outcome? {
-                Ending::Done => return Ok(()),
+                Ending::Done if reading.has_text => return Ok(()),
+                Ending::Done => return Err(ExtractError::Document(reading.why_no_text())),
                 Ending::Died { out_of_time } => {
                     // Nothing known about the document at all: the next try would end alike.
                     let Some(pages) = reading.pages else { break };
@@ -146,7 +154,7 @@ impl Extractor {
         Ok(())
     }
 
-    fn spawn(&self, request: &Request, first_page: u32) -> io::Result<Child> {
+    fn spawn(&self, request: &Request, first_page: u32, pictures: bool) -> io::Result<Child> {
         let mut command = Command::new(&self.program);
         command
             .arg("extract")
@@ -166,6 +174,9 @@ impl Extractor {
         if request.password.is_some() {
             command.arg(PASSWORD_FLAG);
         }
+        if pictures {
+            command.arg(PICTURES_FLAG);
+        }
         // A signal for the server's group (Ctrl-C at a terminal) must not look like a bad document.
         #[cfg(unix)]
         command.process_group(0);
@@ -178,6 +189,7 @@ impl Extractor {
         child: &mut Child,
         request: &Request,
         reading: &mut Reading<'_>,
+        tesseract: Option<&Tesseract>,
     ) -> Result<Ending, ExtractError> {
         if let (Some(password), Some(mut stdin)) = (&request.password, child.stdin.take()) {
             // A child that is gone already is noticed below.
@@ -221,6 +233,21 @@ impl Extractor {
                 Some(Line::Fault { page, pages, fault }) => {
                     reading.expect(page, pages).await?;
                     reading.fault(fault).await?;
+                    last_page = Instant::now();
+                }
+                Some(Line::Picture {
+                    page,
+                    pages,
+                    width,
+                    height,
+                    picture,
+                }) => {
+                    reading.expect(page, pages).await?;
+                    let recognised = match tesseract {
+                        Some(tesseract) => tesseract.recognise(width, height, &picture).await,
+                        None => Err(Unrecognised::Nonsense),
+                    };
+                    reading.recognised(pages, recognised).await?;
                     last_page = Instant::now();
                 }
                 Some(Line::Done { done }) => {
@@ -267,6 +294,8 @@ struct Reading<'a> {
     pages: Option<u32>,
     bytes: usize,
     has_text: bool,
+    has_pictures: bool,
+    has_nameless: bool,
     /// Waiting for the child, without the time it waited for us.
     spent: Duration,
 }
@@ -279,6 +308,8 @@ impl<'a> Reading<'a> {
             pages: None,
             bytes: 0,
             has_text: false,
+            has_pictures: false,
+            has_nameless: false,
             spent: Duration::ZERO,
         }
     }
@@ -321,6 +352,10 @@ impl<'a> Reading<'a> {
         section: Option<String>,
     ) -> Result<(), ExtractError> {
         self.expect(page, pages).await?;
+        if is_nameless(&text) {
+            self.has_nameless = true;
+            return self.fault(PAGE_NAMELESS.to_owned()).await;
+        }
         self.bytes += text.len();
         if self.bytes > DOCUMENT_TEXT_MAX_BYTES {
             return Err(ExtractError::Document(Failure::too_much_text()));
@@ -333,6 +368,29 @@ impl<'a> Reading<'a> {
             section,
         })
         .await
+    }
+
+    /// The next page is a picture, and this came of it.
+    async fn recognised(
+        &mut self,
+        pages: u32,
+        outcome: Result<String, Unrecognised>,
+    ) -> Result<(), ExtractError> {
+        self.has_pictures = true;
+        match outcome {
+            Ok(text) => self.page(self.next_page, pages, text, None).await,
+            Err(why) => self.fault(why.sentence().to_owned()).await,
+        }
+    }
+
+    fn why_no_text(&self) -> Failure {
+        if self.has_pictures {
+            Failure::unrecognised()
+        } else if self.has_nameless {
+            Failure::nameless()
+        } else {
+            Failure::empty()
+        }
     }
 
     /// The next page could not be read.

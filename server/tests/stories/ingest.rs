@@ -77,7 +77,7 @@ fn the_extract_command_writes_one_object_a_page_and_an_ending() {
     assert_eq!(lines[2], serde_json::json!({"done": {"pages": 2}}));
     std::fs::write(&file, "").unwrap();
     assert_eq!(extract(&file)[0]["failed"]["kind"], "empty");
-    std::fs::write(&file, b"\x89PNG\r\n\x1a\n\0").unwrap();
+    std::fs::write(&file, b"MZ\x90\0 a program").unwrap();
     assert_eq!(extract(&file)[0]["failed"]["kind"], "unsupported");
 }
 

@@ -5,6 +5,7 @@ mod accounts;
 mod analytics;
 mod coach_socket;
 mod crash;
+mod extraction;
 mod fairness;
 mod first_quotes;
 mod ingest;

@@ -1,13 +1,14 @@
 //! From glyphs with their places on a page to text in reading order: words, lines, blocks, columns,
-//! tables row by row, right-to-left scripts in the order they are read. Pure; knows no file format.
+//! tables row by row, right-to-left scripts by sections. Pure; knows no file format.
 //!
 //! The order glyphs are drawn in means nothing here, and the spaces a file draws are only hints:
 //! where things stand on the page decides, as it does for a reader.
 
-mod bidi;
 mod blocks;
 mod lines;
 mod order;
+
+use crate::ingest::bidi;
 
 /// More glyphs than a page can show legibly: such a page is a drawing, or hostile.
 const GLYPHS_MAX: usize = 200_000;
@@ -87,7 +88,12 @@ pub fn text(glyphs: &[Glyph]) -> Option<String> {
             if !page.is_empty() {
                 page.push_str(piece.gap.as_str());
             }
-            let lines: Vec<String> = piece.block.lines.iter().map(lines::Line::text).collect();
+            let lines: Vec<String> = piece
+                .block
+                .lines
+                .iter()
+                .map(|line| line.text(rtl))
+                .collect();
             page.push_str(&lines.join("\n"));
         }
     }
@@ -113,7 +119,8 @@ fn placed(glyph: &Glyph, turn: Turn) -> Option<Placed> {
     let finite = [glyph.x, glyph.y, glyph.advance, glyph.size]
         .iter()
         .all(|value| value.is_finite());
-    if !finite || (glyph.char.is_control() && !glyph.char.is_whitespace()) {
+    let silent = glyph.char.is_control() || bidi::is_mark(glyph.char);
+    if !finite || (silent && !glyph.char.is_whitespace()) {
         return None;
     }
     let (left, base) = turn.frame(glyph.x, glyph.y);

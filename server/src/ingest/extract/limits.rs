@@ -8,6 +8,8 @@
 pub(super) const GAVE_UP: &str = "Reading this document took more time or memory than one document may use. If it is very large, split it; otherwise print it to a new PDF and upload that.";
 
 #[cfg(unix)]
+pub use unix::apply_to_tool;
+#[cfg(unix)]
 pub(super) use unix::{allow_another_page, apply, forbid_new_files};
 
 #[cfg(not(unix))]
@@ -18,7 +20,12 @@ mod other {
     }
     pub fn forbid_new_files() {}
     pub fn allow_another_page() {}
+    pub fn apply_to_tool() -> std::io::Result<()> {
+        Ok(())
+    }
 }
+#[cfg(not(unix))]
+pub use other::apply_to_tool;
 #[cfg(not(unix))]
 pub(super) use other::{allow_another_page, apply, forbid_new_files};
 
@@ -37,6 +44,10 @@ mod unix {
     const TOTAL_CPU_SECONDS: libc::rlim_t = 5_030;
     /// The standard streams, the document, and what the runtime opens.
     const OPEN_FILES: libc::rlim_t = 16;
+    /// Processor seconds a tool may take for one page.
+    const TOOL_CPU_SECONDS: libc::rlim_t = 20;
+    /// Its streams, its data and its libraries.
+    const TOOL_OPEN_FILES: libc::rlim_t = 64;
     /// How much the process steps back behind the server's own work.
     const NICENESS: libc::c_int = 5;
 
@@ -73,6 +84,23 @@ mod unix {
             .stack_size(super::super::STACK_BYTES)
             .build_global()
             .map_err(io::Error::other)
+    }
+
+    /// Sets the limits under which this process then becomes a tool: little memory and time, and
+    /// no file can be written.
+    pub fn apply_to_tool() -> io::Result<()> {
+        // SAFETY: `nice` takes a plain number and touches no memory of ours.
+        unsafe { libc::nice(NICENESS) };
+        limit(libc::RLIMIT_CORE, 0, 0)?;
+        limit(libc::RLIMIT_FSIZE, 0, 0)?;
+        limit(libc::RLIMIT_NOFILE, TOOL_OPEN_FILES, TOOL_OPEN_FILES)?;
+        limit(libc::RLIMIT_CPU, TOOL_CPU_SECONDS, TOOL_CPU_SECONDS)?;
+        // macOS knows the name but refuses to set it.
+        let memory = limit(libc::RLIMIT_AS, ADDRESS_SPACE, ADDRESS_SPACE);
+        if cfg!(target_os = "linux") {
+            memory?;
+        }
+        Ok(())
     }
 
     /// No file or socket can be opened from here on; the open ones go on working.

@@ -8,9 +8,10 @@
 mod outline;
 
 use super::{
-    Failure, PAGES_MAX, PageWriter, Stop,
+    Failure, PAGES_MAX, PageWriter, Stop, is_nameless,
     layout::{self, Glyph, Turn},
     outline::Outline,
+    picture::Painter,
 };
 use lopdf::{Document, LoadOptions, Object, ObjectId};
 use pdf_oxide::PdfDocument;
@@ -25,13 +26,8 @@ const STREAM_MAX_BYTES: usize = 128 * 1024 * 1024;
 const SECOND_TRY_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Share of letters, digits and spaces below which a second try's text is taken for noise.
 const READABLE_SHARE: f32 = 0.7;
-/// Share of characters that no font says the meaning of, from which on a page is unreadable.
-const NAMELESS_SHARE: f32 = 0.5;
 /// What is said of a page whose drawing instructions cannot be made out.
 const PAGE_DAMAGED: &str = "This page is damaged in the file, so its text could not be read. The other pages are not affected.";
-/// What is said of a page whose font hides which letters it draws.
-const PAGE_NAMELESS: &str = "The font of this page does not say which letters it shows. Print the document to a new PDF or export it again to make it readable.";
-
 /// Writes the document's pages and answers how many there are.
 pub fn read(bytes: Vec<u8>, password: Option<String>, out: &mut PageWriter) -> Result<u32, Stop> {
     let structure = open(&bytes, password)?;
@@ -59,6 +55,7 @@ pub fn read(bytes: Vec<u8>, password: Option<String>, out: &mut PageWriter) -> R
     }
     let count = u32::try_from(pages).unwrap_or(u32::MAX);
     out.opened(count, structure.outline)?;
+    let mut painter = Painter::default();
     let mut has_text = out.first_page > 1;
     let mut has_faults = false;
     for page in out.first_page.max(1)..=count {
@@ -66,17 +63,25 @@ pub fn read(bytes: Vec<u8>, password: Option<String>, out: &mut PageWriter) -> R
             Some(text) => Some(text),
             None => second.page_text(page),
         };
+        let needs_eyes = text
+            .as_deref()
+            .is_none_or(|text| is_blank(text) || is_nameless(text));
+        if needs_eyes
+            && out.wants_pictures
+            && let Some(picture) = painter.page(&bytes, page)
+        {
+            has_text = true;
+            out.picture(page, count, &picture)?;
+            continue;
+        }
         match text {
             None => {
                 has_faults = true;
                 out.fault(page, count, PAGE_DAMAGED)?;
             }
-            Some(text) if is_nameless(&text) => {
-                has_faults = true;
-                out.fault(page, count, PAGE_NAMELESS)?;
-            }
             Some(text) => {
-                has_text |= !is_blank(&text);
+                // Letters without a meaning are still what the page says.
+                has_text |= !is_blank(&text) || is_nameless(&text);
                 out.write(page, count, text)?;
             }
         }
@@ -212,17 +217,6 @@ fn is_blank(text: &str) -> bool {
     !text.chars().any(char::is_alphanumeric)
 }
 
-/// Whether most characters are of the private kind that only the font's maker understands.
-#[allow(clippy::cast_precision_loss)]
-fn is_nameless(text: &str) -> bool {
-    /// A few bullets alone are no unreadable page.
-    const ENOUGH: usize = 40;
-    let drawn = text.chars().filter(|c| !c.is_whitespace()).count();
-    let nameless = |c: char| matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' | char::REPLACEMENT_CHARACTER);
-    let nameless = text.chars().filter(|&c| nameless(c)).count();
-    drawn >= ENOUGH && nameless as f32 >= NAMELESS_SHARE * drawn as f32
-}
-
 /// lopdf's own text, opened when the first page cannot be read.
 struct SecondTry<'a> {
     bytes: &'a [u8],
@@ -267,13 +261,6 @@ fn is_readable(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_page_of_nameless_letters_is_told_from_one_with_bullets() {
-        assert!(is_nameless(&"\u{e001}\u{e002} ".repeat(30)));
-        assert!(!is_nameless(&"\u{f0b7} a point of a list\n".repeat(30)));
-        assert!(!is_nameless("\u{e001}"));
-    }
 
     #[test]
     fn noise_of_a_second_try_is_not_taken_for_words() {

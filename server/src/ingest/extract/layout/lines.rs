@@ -1,7 +1,8 @@
 //! From glyphs to words and from words to lines. A line is what stands side by side on one base
 //! line without a column's gap in between, with the small letters above and below it.
 
-use super::{Placed, bidi};
+use super::Placed;
+use crate::ingest::bidi;
 
 /// A gap wider than this ends a word; of the font's size.
 const WORD_GAP: f32 = 0.1;
@@ -86,8 +87,8 @@ impl Line {
         self.base + 0.2 * self.size
     }
 
-    /// The line as it is read.
-    pub fn text(&self) -> String {
+    /// The line's text; `rtl` when its page runs from right to left.
+    pub fn text(&self, rtl: bool) -> String {
         let mut seen = String::new();
         for (index, word) in self.words.iter().enumerate() {
             if index > 0 && has_gap(&self.words[index - 1], word) {
@@ -95,7 +96,7 @@ impl Line {
             }
             seen.push_str(&word.text);
         }
-        bidi::read_order(&seen)
+        bidi::marked(&seen, rtl)
     }
 
     pub fn word_count(&self) -> usize {
