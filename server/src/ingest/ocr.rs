@@ -81,6 +81,15 @@ impl Tesseract {
         Some(tool)
     }
 
+    #[cfg(test)]
+    pub fn for_tests(launcher: &Path) -> Self {
+        Self {
+            launcher: launcher.to_owned(),
+            program: PathBuf::from("tesseract"),
+            languages: "eng".to_owned(),
+        }
+    }
+
     /// The text in a picture of `width` times `height` grey pixels, written in Base64.
     pub async fn recognise(
         &self,
@@ -211,11 +220,7 @@ mod tests {
         let launcher = dir.path().join("launcher");
         std::fs::write(&launcher, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let tool = Tesseract {
-            launcher,
-            program: PathBuf::from("tesseract"),
-            languages: "eng".into(),
-        };
+        let tool = Tesseract::for_tests(&launcher);
         (dir, tool)
     }
 

@@ -117,6 +117,17 @@ impl Extractor {
         cancel: &CancellationToken,
     ) -> Result<(), ExtractError> {
         let tesseract = Tesseract::find(&self.program).await;
+        self.extract_with(tesseract.as_ref(), request, events, cancel)
+            .await
+    }
+
+    async fn extract_with(
+        &self,
+        tesseract: Option<&Tesseract>,
+        request: &Request,
+        events: &mpsc::Sender<Event>,
+        cancel: &CancellationToken,
+    ) -> Result<(), ExtractError> {
         let mut reading = Reading::new(events);
         for restart in 0..=RESTARTS_MAX {
             let mut child = self
@@ -125,7 +136,7 @@ impl Extractor {
             let outcome = tokio::select! {
                 biased;
                 () = cancel.cancelled() => Err(ExtractError::Cancelled),
-                outcome = self.follow(&mut child, request, &mut reading, tesseract.as_ref()) => outcome,
+                outcome = self.follow(&mut child, request, &mut reading, tesseract) => outcome,
             };
             end(&mut child).await;
             match outcome? {
@@ -473,9 +484,16 @@ mod tests {
 
     /// The text of every page; a fault is `None`.
     async fn run(extractor: &Extractor) -> Result<Vec<Option<String>>, ExtractError> {
+        run_with(extractor, None).await
+    }
+
+    async fn run_with(
+        extractor: &Extractor,
+        tesseract: Option<&Tesseract>,
+    ) -> Result<Vec<Option<String>>, ExtractError> {
         let (sender, mut events) = mpsc::channel(ROOM);
         extractor
-            .extract(&request(), &sender, &CancellationToken::new())
+            .extract_with(tesseract, &request(), &sender, &CancellationToken::new())
             .await?;
         drop(sender);
         let mut pages = Vec::new();
@@ -555,6 +573,47 @@ mod tests {
     async fn pages_that_make_no_sense_are_refused() {
         let (_dir, extractor) = script(r#"echo '{"page":7,"pages":2,"text":"x"}'"#);
         assert_eq!(kind(run(&extractor).await), FailureKind::Damaged);
+    }
+
+    /// A picture of one black and one white pixel between pages of text.
+    const PICTURES: &str = r#"echo '{"page":1,"pages":3,"text":"one"}'
+        echo '{"page":2,"pages":3,"width":2,"height":1,"picture":"AP8="}'
+        echo '{"page":3,"pages":3,"width":2,"height":9,"picture":"AP8="}'; echo '{"done":{"pages":3}}'"#;
+
+    #[tokio::test]
+    async fn the_text_of_a_picture_is_recognised_and_a_false_picture_is_a_fault() {
+        let recognise = r#"if [ "$1" = recognise ]; then echo "seen by $2"; exit; fi"#;
+        let (_dir, extractor) = script(&format!("{recognise}\n{PICTURES}"));
+        let tesseract = Tesseract::for_tests(&extractor.program);
+        let pages = run_with(&extractor, Some(&tesseract)).await.unwrap();
+        assert_eq!(pages, [read("one"), read("seen by tesseract\n"), None]);
+    }
+
+    #[tokio::test]
+    async fn pictures_in_which_nothing_is_recognised_say_so() {
+        let recognise = r#"if [ "$1" = recognise ]; then exit; fi"#;
+        let picture = r#"echo '{"page":1,"pages":1,"width":2,"height":1,"picture":"AP8="}'; echo '{"done":{"pages":1}}'"#;
+        let (_dir, extractor) = script(&format!("{recognise}\n{picture}"));
+        let tesseract = Tesseract::for_tests(&extractor.program);
+        let outcome = run_with(&extractor, Some(&tesseract)).await;
+        assert_eq!(kind(outcome), FailureKind::Scanned);
+    }
+
+    #[tokio::test]
+    async fn pages_of_nameless_letters_are_faults_and_nothing_else_fails_the_document() {
+        let letters = "\u{e001}".repeat(60);
+        let page =
+            |n: u32, of: u32| format!(r#"echo '{{"page":{n},"pages":{of},"text":"{letters}"}}'"#);
+        let (_dir, extractor) = script(&format!(
+            "{}; echo '{{\"page\":2,\"pages\":2,\"text\":\"two\"}}'; echo '{{\"done\":{{\"pages\":2}}}}'",
+            page(1, 2)
+        ));
+        assert_eq!(run(&extractor).await.unwrap(), [None, read("two")]);
+        let (_dir, extractor) = script(&format!(
+            "{}; echo '{{\"done\":{{\"pages\":1}}}}'",
+            page(1, 1)
+        ));
+        assert_eq!(kind(run(&extractor).await), FailureKind::Scanned);
     }
 
     #[tokio::test]

@@ -365,8 +365,8 @@ fn lying_pdfs(documents: &mut Vec<Named>) {
         assert!(text.contains(from), "{from}");
         add(documents, name, text.replace(from, to).into_bytes());
     };
-    lie("a length too long.pdf", "/Length 44", "/Length 4400000");
-    lie("a length below nothing.pdf", "/Length 44", "/Length -44");
+    lie("a length too long.pdf", "<</Length ", "<</Length 99999");
+    lie("a length below nothing.pdf", "<</Length ", "<</Length -");
     lie(
         "more pages than there are.pdf",
         "/Count 1",

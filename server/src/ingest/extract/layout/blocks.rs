@@ -8,6 +8,8 @@ const LEADING_MAX: f32 = 1.8;
 const BLOCK_SIZES: f32 = 1.3;
 /// Columns with fewer words a line on average are a table's.
 const CELL_WORDS_MAX: f32 = 2.5;
+/// Lines above a line that are looked at: those of a few wide rows of cells.
+const LOOK_BACK: usize = 500;
 /// More blocks are not compared with each other: no page of text has as many.
 const COMPARED_MAX: usize = 2_000;
 
@@ -89,7 +91,7 @@ fn lines_above(lines: &[Line]) -> Vec<Option<usize>> {
     for (index, line) in lines.iter().enumerate() {
         let mut nearest: Option<usize> = None;
         let mut alone = true;
-        for (candidate, upper) in lines[..index].iter().enumerate().rev() {
+        for (candidate, upper) in lines[..index].iter().enumerate().rev().take(LOOK_BACK) {
             if line.base - upper.base > LEADING_MAX * largest {
                 break;
             }

@@ -24,6 +24,8 @@ const GUTTER_LINES: usize = 8;
 const GUTTER_STEP: f32 = 2.0;
 /// Divisions of a page at most: the largest paper that PDF knows is 14,400 points wide.
 const GUTTER_STEPS_MAX: usize = 7_200;
+/// More lines are not searched for places where small letters hang: no page of text has as many.
+const HANGING_LINES_MAX: usize = 5_000;
 /// A small letter hangs on a line whose font is at most this many times larger.
 const HANGING_SIZES: f32 = 3.0;
 
@@ -292,6 +294,9 @@ fn drop_capitals(lines: Vec<Line>) -> Vec<Line> {
     const LARGER: f32 = 1.8;
     /// How far its lines stand from it; of its size.
     const GAP: std::ops::RangeInclusive<f32> = -0.1..=0.35;
+    if lines.len() > HANGING_LINES_MAX {
+        return lines;
+    }
     let is_capital = |line: &Line| match line.words.as_slice() {
         [word] => {
             let mut chars = word.text.chars();
@@ -331,6 +336,9 @@ fn drop_capitals(lines: Vec<Line>) -> Vec<Line> {
 
 /// Puts superscripts, subscripts and displaced letters into the line they touch, smallest first.
 fn hang_small_letters(mut lines: Vec<Line>) -> Vec<Line> {
+    if lines.len() > HANGING_LINES_MAX {
+        return lines;
+    }
     lines.sort_by(|a, b| a.base.total_cmp(&b.base));
     let bases: Vec<f32> = lines.iter().map(|line| line.base).collect();
     let largest = lines.iter().map(|line| line.size).fold(0.0, f32::max);

@@ -53,7 +53,7 @@ pub fn order(blocks: Vec<Block>, rtl: bool) -> Vec<Piece> {
         next: Gap::Paragraph,
     };
     if blocks.len() > BLOCKS_MAX {
-        reading.from_above(blocks);
+        reading.top_down(blocks);
     } else {
         reading.region(blocks, 0);
     }
@@ -73,7 +73,7 @@ impl Reading {
     }
 
     /// No straight cut parts them.
-    fn from_above(&mut self, mut blocks: Vec<Block>) {
+    fn top_down(&mut self, mut blocks: Vec<Block>) {
         let rtl = self.rtl;
         blocks.sort_by(|a, b| {
             let across = if rtl {
@@ -88,7 +88,7 @@ impl Reading {
 
     fn region(&mut self, blocks: Vec<Block>, depth: usize) {
         if blocks.len() <= 1 || depth > DEPTH_MAX {
-            return self.from_above(blocks);
+            return self.top_down(blocks);
         }
         for group in groups(bands(blocks)) {
             self.group(group, depth);
@@ -99,7 +99,7 @@ impl Reading {
     fn group(&mut self, bands: Vec<Vec<Block>>, depth: usize) {
         let gutters = Strips::of(bands.iter().flatten());
         if gutters.columns.len() <= 1 {
-            return bands.into_iter().for_each(|band| self.from_above(band));
+            return bands.into_iter().for_each(|band| self.top_down(band));
         }
         if bands.len() > 1 && is_table(&bands, &gutters) {
             return bands.into_iter().for_each(|band| self.row(band, depth));
