@@ -179,19 +179,46 @@ fn page_text(reader: &PdfDocument, page: u32) -> Option<String> {
         let glyphs: Vec<Glyph> = chars.ok()?.iter().map(glyph).collect();
         layout::text(&glyphs).filter(|text| !is_blank(text))
     }));
-    if let Ok(Some(text)) = text {
-        return Some(text);
+    let ours = text.ok().flatten();
+    if let Some(text) = &ours
+        && !has_odd_words(text)
+    {
+        return ours;
     }
-    // No glyphs, or far too many: the reader's own arrangement, and its word on the page's state.
-    catch_unwind(AssertUnwindSafe(|| {
+    // No glyphs, far too many, or a font that lies about their widths: the reader's own arrangement,
+    // and its word on the page's state.
+    let theirs = catch_unwind(AssertUnwindSafe(|| {
         let text = reader.extract_text(index).ok()?;
         if is_blank(&text) && reader.get_page_content_data(index).is_err() {
             return None;
         }
         Some(text)
-    }))
-    .ok()
-    .flatten()
+    }));
+    let theirs = theirs.ok().flatten();
+    match &theirs {
+        Some(text) if !is_blank(text) && !has_odd_words(text) => theirs,
+        _ => ours.or(theirs),
+    }
+}
+
+/// Whether the words are single letters, or whole lines run together.
+fn has_odd_words(text: &str) -> bool {
+    /// Fewer words prove nothing.
+    const ENOUGH: usize = 40;
+    /// The longest languages stay under 10 on average.
+    const MEAN_MAX_CHARS: usize = 25;
+    /// Where scripts begin that put no space between words.
+    const UNSPACED: char = '\u{2e80}';
+    let is_plain = |word: &&str| word.chars().all(|c| c.is_alphabetic() && c < UNSPACED);
+    let (mut words, mut singles, mut chars) = (0, 0, 0);
+    for word in text.split_whitespace().filter(is_plain) {
+        let length = word.chars().count();
+        words += 1;
+        singles += usize::from(length == 1);
+        chars += length;
+    }
+    let fused = text.len() > ENOUGH * MEAN_MAX_CHARS && chars > words * MEAN_MAX_CHARS;
+    fused || (words >= ENOUGH && singles * 5 > words * 4)
 }
 
 fn glyph(char: &pdf_oxide::layout::TextChar) -> Glyph {
@@ -261,6 +288,19 @@ fn is_readable(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shredded_and_fused_words_are_noticed() {
+        assert!(has_odd_words(&"T h e h e a r t ".repeat(10)));
+        assert!(has_odd_words(
+            &"Theheartpumpsbloodthroughthebody ".repeat(50)
+        ));
+        assert!(!has_odd_words(&"The heart pumps blood. ".repeat(50)));
+        assert!(!has_odd_words(
+            &"心臓は血液を全身に送り出す器官であり、".repeat(50)
+        ));
+        assert!(!has_odd_words("a b c"));
+    }
 
     #[test]
     fn noise_of_a_second_try_is_not_taken_for_words() {
