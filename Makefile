@@ -2,7 +2,7 @@
 # Settings come from the environment or from .env (see .env.example).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test check bench bench-ingest watch model screenshots bench-extract clean
+.PHONY: help setup run build test check bench bench-ingest bench-embed watch model screenshots bench-extract clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -27,8 +27,12 @@ bench: ## Measure start-up, memory, first-visit bytes and CPU per page of the re
 
 bench-ingest: ## Measure a document's way from upload to ready, beside Python peers where pip finds them
 	@scripts/bench-ingest.sh
+
 bench-extract: ## Hold the text of PDFs in CORPUS_DIR against poppler's pdftotext
 	@scripts/bench-extract.sh
+
+bench-embed: ## Texts embedded per second, against sentence-transformers (a 2 GB download) if it installs
+	@scripts/bench-embed.sh
 
 watch: ## Development server that rebuilds and reloads on every edit
 	@scripts/watch.sh

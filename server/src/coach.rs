@@ -347,6 +347,7 @@ impl Coach {
             passages,
             covered,
             by_meaning,
+            problem,
         } = self
             .retrieval
             .search(user, text, PASSAGES)
@@ -364,7 +365,9 @@ impl Coach {
         let sources = source::load(&self.db, user, passages)
             .await
             .map_err(|error| services::store_error(&error))?;
-        let note = self.slot.problem().filter(|_| !by_meaning);
+        let note = problem
+            .or_else(|| self.slot.problem())
+            .filter(|_| !by_meaning);
         Ok((sources, note, so_far))
     }
 
@@ -430,6 +433,7 @@ impl Coach {
         let (ready_materials, pending_materials) = materials::counts(&self.db, user).await?;
         Ok(CoachStatus {
             provider: self.chat.label(),
+            embedder: self.slot.current().map(|embedder| embedder.label()),
             search_note: self.slot.problem(),
             ready_materials,
             pending_materials,

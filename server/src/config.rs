@@ -5,7 +5,7 @@
 
 mod settings;
 
-use crate::provider::chat::ChatConfig;
+use crate::provider::{EmbedderConfig, chat::ChatConfig};
 use settings::Settings;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
@@ -28,7 +28,7 @@ pub struct Config {
     /// Most bytes one student's files may have together.
     pub user_max_bytes: u64,
     pub chat: ChatConfig,
-    pub embedder: EmbedderChoice,
+    pub embedder: EmbedderConfig,
     pub rates: Rates,
     pub model_dir: PathBuf,
     /// The folder with the built site (`pkg/` and the public files).
@@ -77,15 +77,6 @@ pub enum Signups {
     Open,
     /// Only the first account can be made.
     Closed,
-}
-
-/// What makes texts found by meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EmbedderChoice {
-    /// The model in `model_dir`.
-    Builtin,
-    /// No model at all, for measuring everything else.
-    Stub,
 }
 
 /// What is logged, and how.
@@ -179,13 +170,7 @@ impl Config {
             file_max_bytes,
             user_max_bytes,
             chat: from.chat()?,
-            embedder: from.choice(
-                "EMBEDDER",
-                &[
-                    ("builtin", EmbedderChoice::Builtin),
-                    ("stub", EmbedderChoice::Stub),
-                ],
-            )?,
+            embedder: from.embedder()?,
             rates: Rates {
                 questions_per_minute: from.rate("QUESTIONS_PER_MINUTE", 20)?,
                 uploads_per_minute: from.rate("UPLOADS_PER_MINUTE", 120)?,
@@ -255,7 +240,7 @@ mod tests {
             ("PUBLIC_URL", "https://example.org/study"),
             ("QUESTIONS_PER_MINUTE", "-1"),
             ("CHAT_PROVIDER", "parrot"),
-            ("EMBEDDER", "parrot"),
+            ("EMBEDDER", "crystal"),
             ("TRUST_PROXY", "perhaps"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
@@ -270,6 +255,31 @@ mod tests {
         assert_eq!(error.name, "OPENAI_MODEL");
         let error = read(&[("OPENAI_MODEL", "llama3.1:8b")]).unwrap_err();
         assert_eq!(error.name, "CHAT_PROVIDER");
+    }
+
+    #[test]
+    fn a_remote_embedder_needs_its_settings_and_the_builtin_one_refuses_them() {
+        let name = |settings: &[_]| read(settings).unwrap_err().name;
+        assert_eq!(name(&[("EMBEDDER", "openai")]), "EMBEDDING_MODEL");
+        assert_eq!(name(&[("EMBEDDER", "gemini")]), "EMBEDDING_API_KEY");
+        assert_eq!(name(&[("EMBEDDING_MODEL", "nomic-embed-text")]), "EMBEDDER");
+        let gemini = ("EMBEDDER", "gemini");
+        let key = ("EMBEDDING_API_KEY", "secret-key");
+        assert_eq!(
+            name(&[gemini, key, ("EMBEDDING_DIMENSIONS", "0")]),
+            "EMBEDDING_DIMENSIONS"
+        );
+        assert_eq!(
+            name(&[gemini, key, ("EMBEDDING_BASE_URL", "host")]),
+            "EMBEDDING_BASE_URL"
+        );
+        let config = read(&[gemini, key]).unwrap();
+        let EmbedderConfig::Remote(remote) = &config.embedder else {
+            panic!("{:?}", config.embedder);
+        };
+        assert_eq!(remote.model, "gemini-embedding-001");
+        assert_eq!(remote.dimensions, Some(768));
+        assert!(!format!("{config:?}").contains("secret-key"));
     }
 
     #[test]

@@ -26,11 +26,11 @@ use analytics::Analytics;
 use changes::Changes;
 use clock::Clock;
 use coach::Coach;
-use config::{Config, EmbedderChoice, Signups};
+use config::{Config, Signups};
 use http::{limits::Limits, state::AppState};
 use ingest::{Ingest, files::Files};
 use leptos::config::{Env, LeptosOptions};
-use provider::{EmbedderSlot, stub_embedder::StubEmbedder};
+use provider::{EmbedderSlot, EmbedderSource};
 use retrieval::Retrieval;
 use secrecy::SecretString;
 use std::{
@@ -75,6 +75,8 @@ pub enum StartError {
     Listen(SocketAddr, io::Error),
     #[error("The chat provider cannot be used: {0}")]
     Chat(#[from] provider::chat::ChatConfigError),
+    #[error("The embedding service cannot be used: {0}")]
+    Embedder(#[from] provider::remote_embedder::RemoteConfigError),
     #[error("The pages cannot be set up: {0}")]
     Pages(#[from] leptos::config::errors::LeptosConfigError),
     #[error("{0}")]
@@ -87,6 +89,7 @@ pub struct Application {
     listener: TcpListener,
     state: AppState,
     setup_token: Option<SecretString>,
+    embedder: EmbedderSource,
     /// Released when the application is dropped.
     _lock: File,
 }
@@ -119,6 +122,7 @@ impl Application {
         };
         let changes = Arc::new(Changes::default());
         let slot = EmbedderSlot::empty();
+        let embedder = EmbedderSource::new(&config.embedder, &config.model_dir)?;
         let accounts = Arc::new(Accounts::new(db.clone(), clock.clone(), policy));
         let analytics = Analytics::new(db.clone(), Arc::clone(&changes), clock.clone());
         let ingest = Ingest::new(
@@ -174,6 +178,7 @@ impl Application {
             listener,
             state,
             setup_token,
+            embedder,
             _lock: lock,
         })
     }
@@ -207,6 +212,7 @@ impl Application {
         let Self {
             listener,
             state,
+            embedder,
             _lock,
             ..
         } = self;
@@ -218,16 +224,12 @@ impl Application {
         let stopping = state.stopping.clone();
         let workers = TaskTracker::new();
         workers.spawn(Arc::clone(&state.ingest).run(stopping.clone()));
-        match state.config.embedder {
-            EmbedderChoice::Stub => state.slot.fill(Arc::new(StubEmbedder)),
-            EmbedderChoice::Builtin => {
-                workers.spawn(provider::keep_embedder(
-                    state.slot.clone(),
-                    state.config.model_dir.clone(),
-                    stopping.clone(),
-                ));
-            }
-        }
+        workers.spawn(provider::keep_embedder(
+            state.slot.clone(),
+            embedder,
+            ingest::chunk::estimate_tokens,
+            stopping.clone(),
+        ));
         workers.close();
         let connections = TaskTracker::new();
         let serving = tokio::spawn(http::serve::serve(

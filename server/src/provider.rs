@@ -4,33 +4,45 @@
 //! An embedder may arrive after the start (its model is fetched separately), so everybody holds an
 //! [`EmbedderSlot`] and asks it each time.
 
+mod api;
 pub mod builtin_chat;
 pub mod builtin_embedder;
 pub mod chat;
 pub mod model_files;
 pub mod openai;
+pub mod remote_embedder;
 pub mod stub_embedder;
 
 use async_trait::async_trait;
 use builtin_embedder::BuiltinEmbedder;
 use model_files::{Fingerprint, ModelFiles, ModelProblem};
+use remote_embedder::{
+    Estimate, Patience, RemoteConfig, RemoteConfigError, RemoteEmbedder, Trouble, Wire,
+};
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
+use stub_embedder::StubEmbedder;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// How often a missing model is looked for: soon enough that `make model` is felt at once, rare
 /// enough to cost nothing.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// How often a remote service is asked again that refuses the settings: they only change with a
+/// restart, but a key or a model may be let in at the service.
+const ASK_AGAIN: Duration = Duration::from_secs(300);
 
 /// Turns texts into vectors whose dot product says how near their meanings are.
 #[async_trait]
 pub trait Embedder: Send + Sync {
     /// Names the model and its version; vectors of different ids are never compared.
     fn id(&self) -> &str;
+
+    /// What it is and where it runs, in the words a student reads.
+    fn label(&self) -> String;
 
     /// Numbers in each vector.
     fn dimension(&self) -> usize;
@@ -61,6 +73,47 @@ pub enum EmbedError {
     Tokens(String),
     #[error("the embedding task ended before its result")]
     Stopped,
+    #[error("the embedding service {service} {trouble}")]
+    Service { service: String, trouble: Trouble },
+}
+
+/// Which embedder the settings ask for.
+#[derive(Clone, Debug)]
+pub enum EmbedderConfig {
+    Builtin,
+    /// For measurements only.
+    Stub,
+    Remote(RemoteConfig),
+}
+
+/// Where the embedder comes from, its settings found good.
+pub struct EmbedderSource {
+    /// The folder of the built-in model; of it a remote one only uses the tokenizer.
+    model_dir: PathBuf,
+    kind: SourceKind,
+}
+
+enum SourceKind {
+    Builtin,
+    Stub,
+    Remote(Box<Wire>),
+}
+
+impl EmbedderSource {
+    /// Reads the settings; asks nobody yet.
+    ///
+    /// # Errors
+    /// When a setting cannot be used; the error names it.
+    pub fn new(config: &EmbedderConfig, model_dir: &Path) -> Result<Self, RemoteConfigError> {
+        Ok(Self {
+            model_dir: model_dir.to_owned(),
+            kind: match config {
+                EmbedderConfig::Builtin => SourceKind::Builtin,
+                EmbedderConfig::Stub => SourceKind::Stub,
+                EmbedderConfig::Remote(config) => SourceKind::Remote(Box::new(Wire::new(config)?)),
+            },
+        })
+    }
 }
 
 /// The embedder, if there is one yet. Cheap to clone; all clones see the same one.
@@ -107,10 +160,11 @@ impl EmbedderSlot {
         self.0.filled.subscribe()
     }
 
-    /// Why there is no embedder and what to do about it; `None` when there is one.
+    /// Why there is no embedder, or what keeps it from working, and what to do about it; `None` when
+    /// all is well.
     pub fn problem(&self) -> Option<String> {
         match &*self.read() {
-            Content::Present(_) => None,
+            Content::Present(embedder) => embedder.problem(),
             Content::Missing(why) => Some(why.clone()),
         }
     }
@@ -138,15 +192,63 @@ impl EmbedderSlot {
     }
 }
 
-/// Fills `slot` with the built-in embedder from `model_dir`: at once when its files are there and
-/// whole, else as soon as they are, looking again every 15 s until `stop`.
-pub async fn keep_embedder(slot: EmbedderSlot, model_dir: PathBuf, stop: CancellationToken) {
+/// Fills `slot` from `source`: at once when that is possible, else as soon as it is, looking again
+/// until `stop`. A remote embedder without a tokenizer counts tokens by `estimate`.
+pub async fn keep_embedder(
+    slot: EmbedderSlot,
+    source: EmbedderSource,
+    estimate: Estimate,
+    stop: CancellationToken,
+) {
+    let EmbedderSource { model_dir, kind } = source;
+    let fill = async {
+        match kind {
+            SourceKind::Builtin => load_builtin(&slot, &model_dir).await,
+            SourceKind::Stub => slot.fill(Arc::new(StubEmbedder)),
+            SourceKind::Remote(wire) => connect(&slot, &wire, &model_dir, estimate).await,
+        }
+    };
+    stop.run_until_cancelled(fill).await;
+}
+
+/// Asks the service until it can be used.
+async fn connect(slot: &EmbedderSlot, wire: &Wire, model_dir: &Path, estimate: Estimate) {
+    let tokenizer = model_dir.join(model_files::TOKENIZER_FILE);
+    let tokenizer = tokio::task::spawn_blocking(move || builtin_embedder::tokenizer(&tokenizer))
+        .await
+        .ok()
+        .flatten();
+    loop {
+        let patience = Patience::default();
+        let found =
+            RemoteEmbedder::connect(wire.clone(), patience, tokenizer.clone(), estimate).await;
+        let trouble = match found {
+            Ok(embedder) => {
+                tracing::info!(embedder.id = embedder.id(), "embedder.connected");
+                slot.fill(Arc::new(embedder));
+                return;
+            }
+            Err(trouble) => trouble,
+        };
+        let wait = if trouble.is_passing() {
+            LOOK_AGAIN
+        } else {
+            ASK_AGAIN
+        };
+        tracing::warn!(embedder = wire.name(), %trouble, "embedder.missing");
+        slot.report(trouble.sentence(&wire.name(), wait));
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Loads the model's files as soon as they are there and whole.
+async fn load_builtin(slot: &EmbedderSlot, model_dir: &Path) {
     // Files that were found wrong are not hashed again until they change.
     let mut refused: Option<Fingerprint> = None;
     loop {
-        let found = Fingerprint::of(&model_dir);
+        let found = Fingerprint::of(model_dir);
         if refused.as_ref() != Some(&found) {
-            match load(&model_dir).await {
+            match load(model_dir).await {
                 Ok(embedder) => {
                     tracing::info!(embedder.id = embedder.id(), "embedder.loaded");
                     slot.fill(Arc::new(embedder));
@@ -161,10 +263,7 @@ pub async fn keep_embedder(slot: EmbedderSlot, model_dir: PathBuf, stop: Cancell
                 }
             }
         }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
-        }
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Found {
     pub covered: bool,
     /// Whether meanings were compared, not only words.
     pub by_meaning: bool,
+    /// Why this question's meaning was not compared, if that failed.
+    pub problem: Option<String>,
 }
 
 /// Why there is no result.
@@ -51,6 +53,16 @@ pub enum RetrievalError {
     /// Several searches were waiting for the same vectors.
     #[error("loading the vectors: {0}")]
     Loading(Arc<StoreError>),
+}
+
+/// What comparing meanings came to.
+enum Meaning {
+    /// The nearest chunks with their cosines.
+    Compared(Vec<(i64, f32)>),
+    /// There is no embedder, or no chunk has a vector yet.
+    Unknown,
+    /// Why the question has no vector.
+    Failed(String),
 }
 
 /// Searches the materials of one student at a time. Cheap to clone.
@@ -89,7 +101,12 @@ impl Retrieval {
             passages::search_words(&self.db, user, &words, LIST),
             self.nearest(user, question),
         );
-        let (by_words, by_meaning) = (by_words?, by_meaning?);
+        let by_words = by_words?;
+        let (by_meaning, problem) = match by_meaning? {
+            Meaning::Compared(list) => (Some(list), None),
+            Meaning::Unknown => (None, None),
+            Meaning::Failed(problem) => (None, Some(problem)),
+        };
         let ranked = fusion::fuse(by_meaning.as_deref(), &by_words);
         let best = self.read(user, &ranked, limit * CANDIDATES).await?;
         let best = fusion::without_repetition(best, limit);
@@ -104,19 +121,15 @@ impl Retrieval {
         Ok(Found {
             covered,
             by_meaning: by_meaning.is_some(),
+            problem,
             passages: numbered(best),
         })
     }
 
-    /// The chunks nearest in meaning. `None` when there is no embedder, it fails, or no chunk has
-    /// a vector yet.
-    async fn nearest(
-        &self,
-        user: UserId,
-        question: &str,
-    ) -> Result<Option<Vec<(i64, f32)>>, RetrievalError> {
+    /// The chunks nearest in meaning.
+    async fn nearest(&self, user: UserId, question: &str) -> Result<Meaning, RetrievalError> {
         let Some(embedder) = self.slot.current() else {
-            return Ok(None);
+            return Ok(Meaning::Unknown);
         };
         // Before loading: what changes while loading must not be missed.
         let generation = self.changes.generation(user, Scope::Search);
@@ -129,15 +142,17 @@ impl Retrieval {
             Ok(vector) => vector,
             Err(error) => {
                 tracing::warn!(%error, "retrieval.embed_failed");
-                return Ok(None);
+                return Ok(Meaning::Failed(embedder.problem().unwrap_or_else(|| {
+                    format!("This question was searched by words alone, because {error}.")
+                })));
             }
         };
         if matrix.is_empty() {
-            return Ok(None);
+            return Ok(Meaning::Unknown);
         }
         // A large library takes milliseconds of pure arithmetic.
         let nearest = tokio::task::spawn_blocking(move || matrix.nearest(&vector, LIST)).await;
-        Ok(nearest.ok())
+        Ok(nearest.map_or(Meaning::Unknown, Meaning::Compared))
     }
 
     /// Reads the first `count` of `ranked`, keeping their order.

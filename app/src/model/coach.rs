@@ -217,7 +217,10 @@ pub struct Conversation {
 pub struct CoachStatus {
     /// Label of the provider that will answer.
     pub provider: String,
-    /// Set when the embedding model is missing: says so, with the command that fixes it.
+    /// What compares meanings, and where it runs.
+    pub embedder: Option<String>,
+    /// Set when the search by meaning does not work: says why, and what to do or when it is tried
+    /// again.
     pub search_note: Option<String>,
     /// Materials that can be asked about.
     pub ready_materials: u32,

@@ -1,7 +1,11 @@
 //! Reading one raw setting as what it should be. It knows the words of each, not what they are for.
 
 use super::{ConfigError, PublicUrl};
-use crate::provider::chat::ChatConfig;
+use crate::provider::{
+    EmbedderConfig,
+    chat::ChatConfig,
+    remote_embedder::{RemoteConfig, Service},
+};
 use secrecy::SecretString;
 use std::{
     fmt,
@@ -9,6 +13,12 @@ use std::{
     num::NonZeroU32,
     str::FromStr,
 };
+
+/// Numbers in a vector of Gemini unless the settings say otherwise: its own recommendation for a
+/// quarter of the memory of all 3,072.
+const GEMINI_DIMENSIONS: usize = 768;
+/// Most numbers a vector may have; the largest models answer 4,096.
+const DIMENSIONS_MAX: usize = 8_192;
 
 /// Typed access to the raw settings.
 pub struct Settings<'a> {
@@ -58,7 +68,7 @@ impl Settings<'_> {
     }
 
     /// One of a few words; the first is the default.
-    pub fn choice<T: Copy>(
+    pub fn choice<T: Clone>(
         &self,
         name: &'static str,
         choices: &[(&'static str, T)],
@@ -70,7 +80,7 @@ impl Settings<'_> {
         choices
             .iter()
             .find(|(word, _)| *word == text)
-            .map(|(_, value)| *value)
+            .map(|(_, value)| value.clone())
             .ok_or_else(|| {
                 let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
                 ConfigError {
@@ -170,18 +180,98 @@ impl Settings<'_> {
         let base_url = self
             .text("OPENAI_BASE_URL")
             .unwrap_or_else(|| "https://api.openai.com/v1".to_owned());
-        let address = reqwest::Url::parse(base_url.trim_end_matches('/'))
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or_else(|| ConfigError {
-                name: "OPENAI_BASE_URL",
-                problem: format!("is {base_url:?}, but must begin with http:// or https://"),
-                example: "OPENAI_BASE_URL=http://127.0.0.1:11434/v1".to_owned(),
-            })?;
+        let address = http_address("OPENAI_BASE_URL", &base_url, "http://127.0.0.1:11434/v1")?;
         Ok(ChatConfig::OpenAi {
             base_url: address,
             model,
             api_key: self.text("OPENAI_API_KEY").map(SecretString::from),
         })
     }
+
+    /// `EMBEDDER` and what belongs to it.
+    pub fn embedder(&self) -> Result<EmbedderConfig, ConfigError> {
+        const MODEL: &str = "EMBEDDING_MODEL";
+        const BASE_URL: &str = "EMBEDDING_BASE_URL";
+        const KEY: &str = "EMBEDDING_API_KEY";
+        const DIMENSIONS: &str = "EMBEDDING_DIMENSIONS";
+        let service = self.choice(
+            "EMBEDDER",
+            &[
+                ("builtin", Err(EmbedderConfig::Builtin)),
+                ("stub", Err(EmbedderConfig::Stub)),
+                ("openai", Ok(Service::OpenAi)),
+                ("gemini", Ok(Service::Gemini)),
+            ],
+        )?;
+        let service = match service {
+            Ok(service) => service,
+            Err(own) => {
+                let given = [MODEL, BASE_URL, KEY, DIMENSIONS]
+                    .iter()
+                    .any(|name| self.text(name).is_some());
+                if !given {
+                    return Ok(own);
+                }
+                return Err(ConfigError {
+                    name: "EMBEDDER",
+                    problem:
+                        "asks for no service, but an EMBEDDING_ setting is there, which would \
+                              do nothing"
+                            .to_owned(),
+                    example: "EMBEDDER=openai, or remove the EMBEDDING_ settings".to_owned(),
+                });
+            }
+        };
+        let missing = |name, of: &str, example: &str| ConfigError {
+            name,
+            problem: format!("is missing, and EMBEDDER={of} needs it"),
+            example: example.to_owned(),
+        };
+        let (model, key) = (self.text(MODEL), self.text(KEY));
+        let (default_url, model) = match service {
+            Service::OpenAi => (
+                "https://api.openai.com/v1",
+                model
+                    .ok_or_else(|| missing(MODEL, "openai", "EMBEDDING_MODEL=nomic-embed-text"))?,
+            ),
+            Service::Gemini if key.is_none() => {
+                let example = "EMBEDDING_API_KEY= and the key from aistudio.google.com";
+                return Err(missing(KEY, "gemini", example));
+            }
+            Service::Gemini => (
+                "https://generativelanguage.googleapis.com/v1beta",
+                model.unwrap_or_else(|| "gemini-embedding-001".to_owned()),
+            ),
+        };
+        let dimensions = match (self.text(DIMENSIONS), service) {
+            (None, Service::OpenAi) => None,
+            _ => Some(self.number(DIMENSIONS, GEMINI_DIMENSIONS, 1..=DIMENSIONS_MAX)?),
+        };
+        let base_url = self
+            .text(BASE_URL)
+            .unwrap_or_else(|| default_url.to_owned());
+        Ok(EmbedderConfig::Remote(RemoteConfig {
+            service,
+            base_url: http_address(BASE_URL, &base_url, "http://127.0.0.1:11434/v1")?,
+            model,
+            dimensions,
+            api_key: key.map(SecretString::from),
+        }))
+    }
+}
+
+/// The address of a service.
+fn http_address(
+    name: &'static str,
+    text: &str,
+    example: &str,
+) -> Result<reqwest::Url, ConfigError> {
+    reqwest::Url::parse(text.trim_end_matches('/'))
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| ConfigError {
+            name,
+            problem: format!("is {text:?}, but must begin with http:// or https://"),
+            example: format!("{name}={example}"),
+        })
 }

@@ -1,7 +1,10 @@
 //! What machines ask: is it alive, can it serve, how is it doing. Nothing here names a student.
 
 use super::{client, measure, problem::Problem, session::Visitor, state::AppState};
-use crate::{accounts::is_owner, provider::chat::ChatConfig};
+use crate::{
+    accounts::is_owner,
+    provider::{EmbedderConfig, chat::ChatConfig},
+};
 use axum::{
     Json,
     extract::State,
@@ -33,8 +36,19 @@ struct Ready {
 #[derive(Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 enum Model {
-    Ready { id: String },
-    Missing { problem: String, fix: &'static str },
+    Ready {
+        id: String,
+    },
+    /// There, but it does not work at the moment.
+    Failing {
+        id: String,
+        problem: String,
+    },
+    Missing {
+        problem: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fix: Option<&'static str>,
+    },
 }
 
 /// `GET /health/ready`: it can serve. Without the embedding model it still can, by words alone.
@@ -45,21 +59,22 @@ pub async fn ready(State(state): State<AppState>) -> Response {
     if let Ok(Err(error)) = &answered {
         tracing::error!(%error, "the database does not answer");
     }
-    let embedding_model = match state.slot.current() {
-        Some(embedder) => Model::Ready {
+    let embedding_model = match (state.slot.current(), state.slot.problem()) {
+        (Some(embedder), None) => Model::Ready {
             id: embedder.id().to_owned(),
         },
-        None => Model::Missing {
-            problem: state
-                .slot
-                .problem()
-                .unwrap_or_else(|| "The embedding model is being loaded.".to_owned()),
-            fix: MODEL_FIX,
+        (Some(embedder), Some(problem)) => Model::Failing {
+            id: embedder.id().to_owned(),
+            problem,
+        },
+        (None, problem) => Model::Missing {
+            problem: problem.unwrap_or_else(|| "The embedding model is being loaded.".to_owned()),
+            fix: matches!(state.config.embedder, EmbedderConfig::Builtin).then_some(MODEL_FIX),
         },
     };
     let status = match (database, &embedding_model) {
         (false, _) => "unavailable",
-        (true, Model::Missing { .. }) => "degraded",
+        (true, Model::Missing { .. } | Model::Failing { .. }) => "degraded",
         (true, Model::Ready { .. }) => "ok",
     };
     let ready = Ready {

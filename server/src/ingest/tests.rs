@@ -164,6 +164,10 @@ impl Embedder for Fake {
     fn id(&self) -> &str {
         "fake"
     }
+
+    fn label(&self) -> String {
+        "fake".to_owned()
+    }
     fn dimension(&self) -> usize {
         2
     }

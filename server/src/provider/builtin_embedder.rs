@@ -18,7 +18,7 @@ use super::{
 };
 use async_trait::async_trait;
 use forward::Scratch;
-use std::{sync::Arc, thread::available_parallelism};
+use std::{path::Path, sync::Arc, thread::available_parallelism};
 use tokenizers::Tokenizer;
 use tokio::sync::Semaphore;
 use turns::Turns;
@@ -26,6 +26,8 @@ use weights::{HIDDEN, Weights};
 
 /// Names the model in the embeddings table. Changes when vectors would no longer compare.
 const ID: &str = "all-MiniLM-L6-v2/1";
+/// Names it to a student.
+const LABEL: &str = "all-MiniLM-L6-v2 on this server";
 /// Tokens of one text the model looks at, the two special ones included; what follows is not seen.
 const TOKENS_MAX: usize = 256;
 /// Bytes of one text that are tokenized at all: 256 tokens of ordinary text take about 1,500, so
@@ -59,14 +61,7 @@ impl BuiltinEmbedder {
     /// When the files do not hold this model, or no threads can be started.
     pub fn load(files: ModelFiles) -> Result<Self, ModelProblem> {
         let malformed = |error: &dyn std::fmt::Display| ModelProblem::Malformed(error.to_string());
-        let mut tokenizer =
-            Tokenizer::from_bytes(&files.tokenizer[..]).map_err(|error| malformed(&error))?;
-        // The shipped settings fill up to 128 tokens and cut there; this model reads 256, and
-        // filling up would only be work.
-        tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|error| malformed(&error))?;
+        let tokenizer = parse_tokenizer(&files.tokenizer).map_err(|error| malformed(&error))?;
         let special = |token: &str| {
             tokenizer
                 .token_to_id(token)
@@ -93,10 +88,29 @@ impl BuiltinEmbedder {
     }
 }
 
+/// The model's tokenizer alone, to count tokens with; `None` when the file is not there or holds
+/// something else.
+pub fn tokenizer(file: &Path) -> Option<Tokenizer> {
+    parse_tokenizer(&std::fs::read(file).ok()?).ok()
+}
+
+/// The shipped settings fill up to 128 tokens and cut there; this model reads 256, and filling up
+/// would only be work.
+fn parse_tokenizer(file: &[u8]) -> tokenizers::Result<Tokenizer> {
+    let mut tokenizer = Tokenizer::from_bytes(file)?;
+    tokenizer.with_padding(None);
+    tokenizer.with_truncation(None)?;
+    Ok(tokenizer)
+}
+
 #[async_trait]
 impl Embedder for BuiltinEmbedder {
     fn id(&self) -> &str {
         ID
+    }
+
+    fn label(&self) -> String {
+        LABEL.to_owned()
     }
 
     fn dimension(&self) -> usize {

@@ -17,8 +17,10 @@ const CONFIG: Expected = (
     "config.json",
     "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
 );
+/// The tokenizer's name in the model's folder.
+pub const TOKENIZER_FILE: &str = "tokenizer.json";
 const TOKENIZER: Expected = (
-    "tokenizer.json",
+    TOKENIZER_FILE,
     "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 );
 const WEIGHTS: Expected = (

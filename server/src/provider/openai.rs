@@ -7,16 +7,18 @@
 
 mod sse;
 
-use super::chat::{
-    ANSWER_MAX_CHARS, Answer, Chat, ChatConfigError, ChatError, ChatRequest, PromptMessage,
+use super::{
+    api::{self, Refusal},
+    chat::{
+        ANSWER_MAX_CHARS, Answer, Chat, ChatConfigError, ChatError, ChatRequest, PromptMessage,
+    },
 };
 use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable};
 use futures::{StreamExt, stream};
 use reqwest::{
-    Client, Response, StatusCode, Url,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
-    redirect,
+    Client, Response, Url,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -25,8 +27,6 @@ use sse::SseParser;
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::timeout;
 
-/// How long connecting may take; a server that is up answers in milliseconds.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long until the answer starts: a local server first loads the model from disk.
 const START_TIMEOUT: Duration = Duration::from_secs(180);
 /// How long between two pieces; a slow laptop still writes a word in a few seconds.
@@ -58,18 +58,14 @@ impl OpenAiChat {
         model: &str,
         api_key: Option<SecretString>,
     ) -> Result<Self, ChatConfigError> {
-        let endpoint = endpoint_of(base_url).ok_or(ChatConfigError::BaseUrl)?;
+        let endpoint =
+            api::endpoint(base_url, &["chat", "completions"]).ok_or(ChatConfigError::BaseUrl)?;
         let host = endpoint.host_str().ok_or(ChatConfigError::BaseUrl)?;
         let model = model.trim();
         if model.is_empty() {
             return Err(ChatConfigError::Model);
         }
-        let client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            // A redirect would carry the prompt and the key to an address nobody configured.
-            .redirect(redirect::Policy::none())
-            .build()
-            .map_err(ChatConfigError::Client)?;
+        let client = api::client().map_err(ChatConfigError::Client)?;
         Ok(Self {
             client,
             host: host.to_owned(),
@@ -89,31 +85,30 @@ impl OpenAiChat {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        let response = match timeout(START_TIMEOUT, request.send()).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(_)) => return Err(ChatError::Unreachable),
-            Err(_) => {
-                return Err(ChatError::Silent {
-                    waited: START_TIMEOUT,
-                });
-            }
-        };
-        match response.status() {
-            StatusCode::OK if is_stream(response.headers()) => Ok(response),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(ChatError::KeyRefused),
-            StatusCode::NOT_FOUND => Err(ChatError::ModelUnknown {
+        let response = api::send(request, START_TIMEOUT)
+            .await
+            .map_err(|refusal| self.error(refusal))?;
+        api::judge(response.status(), response.headers()).map_err(|refusal| self.error(refusal))?;
+        if is_stream(response.headers()) {
+            Ok(response)
+        } else {
+            Err(ChatError::Unreadable)
+        }
+    }
+
+    /// A refusal in words for the student.
+    fn error(&self, refusal: Refusal) -> ChatError {
+        match refusal {
+            Refusal::Unreachable => ChatError::Unreachable,
+            Refusal::Silent { waited } => ChatError::Silent { waited },
+            Refusal::KeyRefused => ChatError::KeyRefused,
+            Refusal::NotFound => ChatError::ModelUnknown {
                 model: self.model.clone(),
-            }),
-            StatusCode::TOO_MANY_REQUESTS => Err(ChatError::Limited {
-                retry_after: retry_after(response.headers()),
-            }),
-            status if status.is_server_error() => Err(ChatError::ServerFailed {
-                status: status.as_u16(),
-            }),
-            status if status.is_client_error() => Err(ChatError::Rejected {
-                status: status.as_u16(),
-            }),
-            _ => Err(ChatError::Unreadable),
+            },
+            Refusal::Limited { retry_after } => ChatError::Limited { retry_after },
+            Refusal::ServerFailed { status } => ChatError::ServerFailed { status },
+            Refusal::Rejected { status } => ChatError::Rejected { status },
+            Refusal::Unreadable => ChatError::Unreadable,
         }
     }
 }
@@ -163,33 +158,13 @@ fn message(message: &PromptMessage) -> serde_json::Value {
     json!({ "role": message.role.name(), "content": message.content })
 }
 
-fn endpoint_of(base: &Url) -> Option<Url> {
-    let plain = matches!(base.scheme(), "http" | "https")
-        && base.username().is_empty()
-        && base.password().is_none()
-        && base.query().is_none()
-        && base.fragment().is_none();
-    if !plain {
-        return None;
-    }
-    let mut endpoint = base.clone();
-    endpoint
-        .path_segments_mut()
-        .ok()?
-        .pop_if_empty()
-        .extend(["chat", "completions"]);
-    Some(endpoint)
-}
-
 fn authorization(key: Option<SecretString>) -> Result<Option<HeaderValue>, ChatConfigError> {
     let Some(key) = key else { return Ok(None) };
     let key = key.expose_secret().trim();
     if key.is_empty() {
         return Ok(None);
     }
-    let mut value =
-        HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| ChatConfigError::Key)?;
-    value.set_sensitive(true);
+    let value = api::secret_header(&format!("Bearer {key}")).ok_or(ChatConfigError::Key)?;
     Ok(Some(value))
 }
 
@@ -200,18 +175,6 @@ fn is_stream(headers: &HeaderMap) -> bool {
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     !kind.starts_with("text/html") && !kind.starts_with("application/json")
-}
-
-/// `Retry-After` in seconds; the date form is rare and counts as absent.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers
-        .get(RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 fn is_worth_another_try(error: &ChatError) -> bool {
@@ -348,26 +311,6 @@ fn pieces(data: &str) -> Vec<Piece> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_endpoint_hangs_on_the_base_address_with_and_without_a_slash() {
-        for base in ["http://127.0.0.1:11434/v1", "http://127.0.0.1:11434/v1/"] {
-            let endpoint = endpoint_of(&base.parse().unwrap()).unwrap();
-            assert_eq!(endpoint.path(), "/v1/chat/completions");
-        }
-    }
-
-    #[test]
-    fn an_address_that_could_leak_or_mislead_is_refused() {
-        for base in [
-            "ftp://host/v1",
-            "http://user:pass@host/v1",
-            "http://host/v1?key=1",
-            "mailto:a@b",
-        ] {
-            assert!(endpoint_of(&base.parse().unwrap()).is_none(), "{base}");
-        }
-    }
 
     #[test]
     fn a_long_wait_is_told_and_a_short_one_waited() {

@@ -18,6 +18,10 @@ impl Embedder for StubEmbedder {
         "stub/1"
     }
 
+    fn label(&self) -> String {
+        "nothing but a stub for measurements".to_owned()
+    }
+
     fn dimension(&self) -> usize {
         DIMENSION
     }

@@ -18,7 +18,8 @@ async fn a_missing_model_is_reported_with_the_command_and_one_that_is_there_is_u
     let (slot, stop) = (EmbedderSlot::empty(), CancellationToken::new());
     let keeper = tokio::spawn(keep_embedder(
         slot.clone(),
-        dir.path().to_owned(),
+        EmbedderSource::new(&EmbedderConfig::Builtin, dir.path()).unwrap(),
+        str::len,
         stop.clone(),
     ));
     while !slot.problem().is_some_and(|why| why.contains("make model")) {
@@ -31,7 +32,12 @@ async fn a_missing_model_is_reported_with_the_command_and_one_that_is_there_is_u
 
     let keeper = tokio::spawn(keep_embedder(
         slot.clone(),
-        builtin_embedder::tests::model_dir(),
+        EmbedderSource::new(
+            &EmbedderConfig::Builtin,
+            &builtin_embedder::tests::model_dir(),
+        )
+        .unwrap(),
+        str::len,
         CancellationToken::new(),
     ));
     slot.watch().wait_for(|filled| *filled).await.unwrap();

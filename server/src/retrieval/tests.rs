@@ -33,6 +33,10 @@ impl Embedder for Topics {
         "topics"
     }
 
+    fn label(&self) -> String {
+        "topics".to_owned()
+    }
+
     fn dimension(&self) -> usize {
         TOPICS.len()
     }

@@ -13,8 +13,12 @@ use server::{
     changes::Changes,
     clock::Clock,
     coach::Coach,
+    ingest::chunk::estimate_tokens,
     ingest::{Ingest, Limits, files::Files},
-    provider::{EmbedderSlot, chat::ChatConfig, chat::chat_from, keep_embedder},
+    provider::{
+        EmbedderConfig, EmbedderSlot, EmbedderSource, chat::ChatConfig, chat::chat_from,
+        keep_embedder,
+    },
     retrieval::Retrieval,
     store::{Db, materials},
 };
@@ -274,7 +278,13 @@ async fn desk(documents: Documents, with_model: bool) -> Option<Desk> {
     let stop = CancellationToken::new();
     if with_model {
         let model = root().join("data/models/all-MiniLM-L6-v2");
-        tokio::spawn(keep_embedder(slot.clone(), model, stop.clone()));
+        let source = EmbedderSource::new(&EmbedderConfig::Builtin, &model).unwrap();
+        tokio::spawn(keep_embedder(
+            slot.clone(),
+            source,
+            estimate_tokens,
+            stop.clone(),
+        ));
         let mut filled = slot.watch();
         let wait = filled.wait_for(|filled| *filled);
         timeout(Duration::from_secs(60), wait)

@@ -11,6 +11,8 @@ mod first_quotes;
 mod ingest;
 mod lifecycle;
 mod openai_provider;
+mod remote_embedder;
+mod scripted_embeddings;
 mod scripted_openai;
 mod security;
 mod support;

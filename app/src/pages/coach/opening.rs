@@ -99,6 +99,9 @@ fn Invitation(status: CoachStatus, has_sample: bool, desk: Desk) -> impl IntoVie
                 })
             }}
             <p class="hint">{status.provider}</p>
+            {status.embedder.map(|embedder| view! {
+                <p class="hint">"Meanings are compared by " {embedder} "."</p>
+            })}
         </section>
     }
 }
