@@ -57,9 +57,9 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 try:
-    from sentence_transformers.models import Normalize, Pooling, Transformer
-except ImportError:
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+except ImportError:  # Before version 6.
+    from sentence_transformers.models import Normalize, Pooling, Transformer
 
 torch.set_num_threads(os.cpu_count())
 # The model's folder holds no more than the three files: pooling is put together here.
@@ -70,23 +70,30 @@ model.encode(texts[:32], batch_size=32)
 begin = time.perf_counter()
 model.encode(texts, batch_size=32)
 print("texts_a_second", len(texts) / (time.perf_counter() - begin))
-print("peak_mb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print("peak_kb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 PYTHON
 
-figure() { sed -n "s/^$1:\{0,1\}[[:space:]]*\([0-9.]*\).*/\1/p" | tail -n 1; }
+# figure NAME: the number after it, from what a run printed.
+figure() { grep -o "$1:\{0,1\}[[:space:]]*[0-9.][0-9.]*" | tail -n 1 | sed 's/.*[^0-9.]//'; }
 say "Measuring, $RUNS runs each by turns (leave the machine alone meanwhile)"
-ours=() theirs=()
+ours="" theirs=""
 for run in $(seq "$RUNS"); do
-  out="$("$bench" --ignored --nocapture --test-threads 1 texts_a_second)"
-  ours+=("$(figure texts_a_second <<<"$out")")
-  note "run $run: built-in ${ours[-1]} texts/s, a question $(figure question_ms <<<"$out") ms, peak $(($(figure VmHWM <<<"$out") / 1024)) MB"
+  out="$("$bench" --ignored --nocapture texts_a_second)"
+  rate="$(figure texts_a_second <<<"$out")"
+  ours="$ours $rate"
+  note "run $run: built-in $rate texts/s, a question $(figure question_ms <<<"$out") ms, peak $(figure VmHWM <<<"$out") KB"
   if [ "$peer" = yes ]; then
-    out="$("$python" "$HOME_OF_PEER/peer.py" 2>/dev/null)" || { peer=no; note "the peer failed: $python $HOME_OF_PEER/peer.py"; continue; }
-    theirs+=("$(figure texts_a_second <<<"$out")")
-    note "run $run: sentence-transformers ${theirs[-1]} texts/s, peak $(figure peak_mb <<<"$out" | cut -d . -f 1) MB"
+    if out="$("$python" "$HOME_OF_PEER/peer.py" 2>"$HOME_OF_PEER/peer.log")"; then
+      rate="$(figure texts_a_second <<<"$out")"
+      theirs="$theirs $rate"
+      note "run $run: sentence-transformers $rate texts/s, peak $(figure peak_kb <<<"$out") KB"
+    else
+      peer=no
+      note "the peer failed: see $HOME_OF_PEER/peer.log"
+    fi
   fi
 done
-python3 - "${ours[*]}" "${theirs[*]:-}" <<'PYTHON'
+python3 - "$ours" "$theirs" <<'PYTHON'
 import statistics, sys
 
 ours, theirs = (sorted(map(float, part.split())) for part in sys.argv[1:3])
