@@ -49,8 +49,9 @@ const PASSWORD_MAX_BYTES: u64 = 1_024;
 pub const PASSWORD_FLAG: &str = "--password";
 /// Asks for pages without text as pictures, because somebody can recognise the text in them.
 pub const PICTURES_FLAG: &str = "--pictures";
-/// Most pixels of a page's picture: A4 at 287 dots an inch, which tesseract reads well.
-pub const PICTURE_MAX_PIXELS: usize = 8_000_000;
+/// Most pixels of a page's picture: A4 at 248 dots an inch, which tesseract reads well. The parent
+/// holds as many bytes for each page that is being recognised.
+pub const PICTURE_MAX_PIXELS: usize = 6_000_000;
 
 /// One line of output.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

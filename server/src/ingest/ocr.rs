@@ -95,19 +95,24 @@ impl Tesseract {
         &self,
         width: u32,
         height: u32,
-        pixels: &str,
+        pixels: String,
     ) -> Result<String, Unrecognised> {
-        let pixels = STANDARD
-            .decode(pixels)
-            .map_err(|_| Unrecognised::Nonsense)?;
-        let expected = u64::from(width) * u64::from(height);
-        if pixels.is_empty() || pixels.len() as u64 != expected || pixels.len() > PICTURE_MAX_PIXELS
-        {
+        let expected = width as usize * height as usize;
+        if expected == 0 || expected > PICTURE_MAX_PIXELS {
             return Err(Unrecognised::Nonsense);
         }
         // The simplest of all formats: nothing in it can be malformed.
         let mut picture = format!("P5 {width} {height} 255\n").into_bytes();
-        picture.extend(pixels);
+        let header = picture.len();
+        picture.reserve_exact(expected);
+        STANDARD
+            .decode_vec(&pixels, &mut picture)
+            .map_err(|_| Unrecognised::Nonsense)?;
+        // Megabytes that are not needed while the tool works.
+        drop(pixels);
+        if picture.len() != header + expected {
+            return Err(Unrecognised::Nonsense);
+        }
         match timeout(
             PAGE_PATIENCE,
             self.run(&self.languages, picture, PAGE_TEXT_MAX_BYTES),
@@ -235,7 +240,7 @@ mod tests {
     #[tokio::test]
     async fn the_tool_gets_the_pixels_and_gives_the_text() {
         let (_dir, tool) = tool("echo \"$1 $2 $3\"; /bin/cat");
-        let text = tool.recognise(2, 1, &STANDARD.encode([65, 66])).await;
+        let text = tool.recognise(2, 1, STANDARD.encode([65, 66])).await;
         assert_eq!(text.unwrap(), "recognise tesseract eng\nP5 2 1 255\nAB");
     }
 
@@ -244,17 +249,23 @@ mod tests {
         let (_dir, tool) = tool("echo no");
         let pixels = STANDARD.encode([0; 5]);
         assert_eq!(
-            tool.recognise(2, 2, &pixels).await,
+            tool.recognise(2, 2, pixels).await,
             Err(Unrecognised::Nonsense)
         );
-        assert_eq!(tool.recognise(0, 0, "").await, Err(Unrecognised::Nonsense));
-        assert_eq!(tool.recognise(1, 1, "?").await, Err(Unrecognised::Nonsense));
+        assert_eq!(
+            tool.recognise(0, 0, String::new()).await,
+            Err(Unrecognised::Nonsense)
+        );
+        assert_eq!(
+            tool.recognise(1, 1, "?".to_owned()).await,
+            Err(Unrecognised::Nonsense)
+        );
     }
 
     #[tokio::test]
     async fn a_tool_that_fails_fails_this_page() {
         let (_dir, tool) = tool("exit 3");
-        let outcome = tool.recognise(1, 1, &STANDARD.encode([0])).await;
+        let outcome = tool.recognise(1, 1, STANDARD.encode([0])).await;
         assert_eq!(outcome, Err(Unrecognised::Failed));
     }
 }

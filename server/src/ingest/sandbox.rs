@@ -24,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Longest line taken: JSON may write one byte of text as six.
 const LINE_MAX_BYTES: usize = 6 * PAGE_TEXT_MAX_BYTES + 1_024;
+/// A line's buffer that is kept for the next line: a page of text has far less.
+const BUFFER_KEPT_BYTES: usize = 1024 * 1024;
 /// Lines that are no page and no ending; a parser's stray print is forgiven, a flood is not.
 const STRAY_LINES_MAX: u32 = 1_000;
 /// Bookmarks kept of one document; a long textbook has some hundreds.
@@ -230,6 +232,10 @@ impl Extractor {
                     });
                 }
             };
+            if buffer.capacity() > BUFFER_KEPT_BYTES {
+                // A picture's line: its megabytes are not kept while its text is recognised.
+                buffer = Vec::new();
+            }
             match line {
                 Some(Line::Outline { pages, outline }) => reading.opened(pages, outline).await?,
                 Some(Line::Page {
@@ -255,7 +261,7 @@ impl Extractor {
                 }) => {
                     reading.expect(page, pages).await?;
                     let recognised = match tesseract {
-                        Some(tesseract) => tesseract.recognise(width, height, &picture).await,
+                        Some(tesseract) => tesseract.recognise(width, height, picture).await,
                         None => Err(Unrecognised::Nonsense),
                     };
                     reading.recognised(pages, recognised).await?;
