@@ -43,13 +43,22 @@ CREATE TABLE outline_entries (
     PRIMARY KEY (material_id, ordinal)
 );
 
--- Uploads under way; the reserved bytes count against the user's share until they end.
+-- Uploads under way; their bytes count against the user's share until they end. An upload that has
+-- ended keeps its outcome for a while, so that a browser that lost the answer can ask again.
 CREATE TABLE uploads (
     id             UUID        PRIMARY KEY,
     user_id        UUID        NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     file_name      TEXT        NOT NULL,
+    -- What the browser knows the file by, to find it again after a reload.
+    fingerprint    TEXT,
     size_bytes     BIGINT      NOT NULL,
     received_bytes BIGINT      NOT NULL DEFAULT 0,
+    -- False for a file of a plain form: it ends with its request and is listed nowhere.
+    resumable      BOOLEAN     NOT NULL,
+    -- added, duplicate or refused; NULL while it is under way.
+    outcome        TEXT,
+    material_id    UUID,
+    refusal        TEXT,
     created_at     TIMESTAMPTZ NOT NULL,
     expires_at     TIMESTAMPTZ NOT NULL
 );

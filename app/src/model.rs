@@ -6,3 +6,4 @@ pub mod coach;
 pub mod home;
 pub mod id;
 pub mod material;
+pub mod upload;

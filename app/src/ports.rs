@@ -118,6 +118,16 @@ pub struct FormState {
     pub needs_setup_token: bool,
     /// Most bytes one uploaded file may have.
     pub file_max_bytes: u64,
+    /// Files of a plain form that were not taken; `problem` introduces them.
+    pub refused_files: Vec<RefusedFile>,
+}
+
+/// A file that was not taken.
+#[derive(Clone, Debug)]
+pub struct RefusedFile {
+    pub name: String,
+    /// What was wrong and what to do.
+    pub reason: String,
 }
 
 /// Marks a page that must work as plain HTML forms and therefore ships no script: sign-in and

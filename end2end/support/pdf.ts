@@ -1,8 +1,9 @@
 /**
  * Writes a small PDF: one Helvetica text block a page, ASCII only, wrapped at `COLUMNS`
- * characters. Enough to be a document with real text on known pages, and nothing more.
+ * characters. Enough to be a document with real text on known pages, and nothing more; ballast makes
+ * it as large as a scanned one without anything more to read.
  */
-export function pdf(pages: string[]): Buffer {
+export function pdf(pages: string[], ballastBytes = 0): Buffer {
   const objects: string[] = [];
   const add = (body: string): number => objects.push(body);
 
@@ -17,6 +18,7 @@ export function pdf(pages: string[]): Buffer {
         `/Resources << /Font << /F1 ${font} 0 R >> >> >>`,
     );
   });
+  if (ballastBytes > 0) add(`<< /Length ${ballastBytes} >>\nstream\n${"ballast ".repeat(ballastBytes / 8)}\nendstream`);
   objects[1] = `<< /Type /Pages /Count ${kids.length} /Kids [${kids.map((kid) => `${kid} 0 R`).join(" ")}] >>`;
 
   let file = "%PDF-1.4\n";
@@ -64,6 +66,19 @@ export const LIGHTHOUSE_PAGES = [
   "The storm of 1911\n\nOn the ninth of December 1911 a storm broke the lantern windows and put the light out for six nights. The fishing boat Marigold ran aground on the eastern reef, and her crew of seven was rescued by the pilot cutter.",
   "What became of it\n\nThe light was made automatic in 1962 and switched off for good in 1988. Since 1994 the tower has housed a weather station, and in summer visitors may climb its two hundred and twelve steps.",
 ];
+
+/** A chronicle of so many pages, each with words of its own: enough to read for a while. */
+export function chroniclePages(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    const year = 1400 + index;
+    return Array.from(
+      { length: 12 },
+      (_, entry) =>
+        `In the year ${year} the chronicler of Ostervik wrote entry ${entry + 1}: harvest ${(index * 7) % 90}, ` +
+        `ships ${(index * 13 + entry) % 50}, and a winter of ${(index + entry) % 120} days of ice upon the harbour.`,
+    ).join("\n\n");
+  });
+}
 
 /** A question one page of the booklet answers, with words of that answer. */
 export const LIGHTHOUSE_QUESTION = {

@@ -27,6 +27,8 @@ pub struct Config {
     pub file_max_bytes: u64,
     /// Most bytes one student's files may have together.
     pub user_max_bytes: u64,
+    /// Most documents one student may have.
+    pub user_max_materials: u32,
     pub chat: ChatConfig,
     pub embedder: EmbedderConfig,
     pub rates: Rates,
@@ -169,11 +171,12 @@ impl Config {
             },
             file_max_bytes,
             user_max_bytes,
+            user_max_materials: from.number("USER_MAX_MATERIALS", 1_000_u32, 1..=100_000)?,
             chat: from.chat()?,
             embedder: from.embedder()?,
             rates: Rates {
                 questions_per_minute: from.rate("QUESTIONS_PER_MINUTE", 20)?,
-                uploads_per_minute: from.rate("UPLOADS_PER_MINUTE", 120)?,
+                uploads_per_minute: from.rate("UPLOADS_PER_MINUTE", 30)?,
                 sign_ups_per_hour: from.rate("SIGNUPS_PER_HOUR", 60)?,
             },
             model_dir,
@@ -236,6 +239,7 @@ mod tests {
             ("LOG_LEVEL", "server=loud"),
             ("FILE_MAX_MB", "0"),
             ("USER_MAX_MB", "10"),
+            ("USER_MAX_MATERIALS", "0"),
             ("PUBLIC_URL", "study.example.org"),
             ("PUBLIC_URL", "https://example.org/study"),
             ("QUESTIONS_PER_MINUTE", "-1"),

@@ -24,6 +24,7 @@ pub mod session;
 pub mod site;
 pub mod socket;
 pub mod state;
+pub mod tus;
 pub mod upload;
 
 use axum::{
@@ -55,6 +56,7 @@ pub fn router(state: AppState) -> Router {
             "/library/upload",
             post(upload::upload).layer(DefaultBodyLimit::max(upload_max_bytes(&state))),
         )
+        .merge(tus::routes())
         .route("/files/{id}", get(files::original))
         .route("/api/events", get(events::events))
         .route("/api/chat/ws", get(socket::coach_socket));

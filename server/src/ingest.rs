@@ -24,6 +24,7 @@ pub mod sandbox;
 pub mod sniff;
 pub mod sweep;
 mod turns;
+pub mod uploads;
 
 use crate::{
     changes::{Change, Changes},
@@ -33,12 +34,13 @@ use crate::{
         Db, StoreError,
         jobs::{self, Claim, Kind},
         materials::{self, states},
+        uploads::Share,
     },
 };
 use admission::Admission;
 use app::model::{
-    id::{MaterialId, UserId},
-    material::{FailureKind, Material, MaterialState, UploadOutcome},
+    id::{MaterialId, UploadId, UserId},
+    material::{FailureKind, Material, MaterialState, SAMPLE_FILE_NAME, UploadOutcome},
 };
 use bytes::Bytes;
 use chrono::TimeDelta;
@@ -74,7 +76,6 @@ const DATABASE_PAUSE: Duration = Duration::from_secs(5);
 
 /// The sample everybody may add: a newcomer then has something to ask about.
 const SAMPLE: &str = include_str!("ingest/sample.md");
-const SAMPLE_NAME: &str = "Cardiac output in two pages.md";
 
 const DISK_FULL: &str = "The server's disk is full, so this document could not be read. Your file is kept: free some space on the server, then try again.";
 const CRASHING: &str = "The server stopped several times while reading this document, so it was given up. Your file is kept: try again, or split it into parts.";
@@ -95,8 +96,31 @@ pub struct Limits {
     pub file_max_bytes: u64,
     /// Bytes of all files of one user.
     pub user_max_bytes: u64,
+    /// Files of one user.
+    pub user_max_materials: u32,
     /// The program that is run as `PROGRAM extract FILE`: this server's own executable.
     pub extractor: PathBuf,
+}
+
+impl Limits {
+    /// Why a file of so many bytes does not fit beside what the user has; `None` when it does.
+    pub fn no_room(&self, share: Share, bytes: u64) -> Option<String> {
+        /// Bytes in the MB that sentences speak of.
+        const MB: u64 = 1024 * 1024;
+        if share.files >= self.user_max_materials {
+            return Some(format!(
+                "Your library holds {} documents, and no more fit. Delete some you no longer need, then upload this again.",
+                self.user_max_materials
+            ));
+        }
+        let left = self.user_max_bytes.saturating_sub(share.bytes);
+        (bytes > left).then(|| {
+            format!(
+                "Your library has {} MB left, too little for this file. Delete something you no longer need, then upload this again.",
+                left / MB
+            )
+        })
+    }
 }
 
 /// Why a step of the library did not work; the document's own faults are states, not errors.
@@ -179,7 +203,7 @@ impl Ingest {
     }
 
     /// Admits a file that has arrived: finds out what it is, finds the same bytes if they are here
-    /// already, else stores it and queues it, in one transaction.
+    /// already, else stores it and queues it, in one transaction. What was reserved for it ends then.
     ///
     /// # Errors
     /// When the database or the disk fails; a file that is not wanted is an outcome, no error.
@@ -188,12 +212,14 @@ impl Ingest {
         user: UserId,
         upload: Received,
         file_name: &str,
+        reservation: Option<UploadId>,
     ) -> Result<UploadOutcome, IngestError> {
         let admission = Admission {
             shop: self.shop.clone(),
             limits: self.limits.clone(),
             user,
             file_name: names::file_name(file_name),
+            reservation,
         };
         // Goes on when the browser goes away: file and row belong together.
         let outcome = tokio::spawn(admission.decide(upload))
@@ -214,7 +240,7 @@ impl Ingest {
         let body =
             futures::stream::iter([Ok::<_, io::Error>(Bytes::from_static(SAMPLE.as_bytes()))]);
         let received = self.shop.files.receive(body, SAMPLE.len() as u64).await?;
-        match self.admit(user, received, SAMPLE_NAME).await? {
+        match self.admit(user, received, SAMPLE_FILE_NAME, None).await? {
             UploadOutcome::Added { material } | UploadOutcome::Duplicate { material } => {
                 Ok(material)
             }

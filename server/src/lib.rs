@@ -28,7 +28,11 @@ use clock::Clock;
 use coach::Coach;
 use config::{Config, Signups};
 use http::{limits::Limits, state::AppState};
-use ingest::{Ingest, files::Files};
+use ingest::{
+    Ingest,
+    files::Files,
+    uploads::{UploadError, Uploads},
+};
 use leptos::config::{Env, LeptosOptions};
 use provider::{EmbedderSlot, EmbedderSource};
 use retrieval::Retrieval;
@@ -67,6 +71,8 @@ pub enum StartError {
         "Another server is running on the data folder {0}. Stop it first, or set DATA_DIR to another folder."
     )]
     DataDirInUse(PathBuf),
+    #[error("The unfinished uploads cannot be taken up: {0}")]
+    Uploads(UploadError),
     #[error("The database cannot be opened: {0}")]
     Database(#[from] StoreError),
     #[error(
@@ -125,18 +131,32 @@ impl Application {
         let embedder = EmbedderSource::new(&config.embedder, &config.model_dir)?;
         let accounts = Arc::new(Accounts::new(db.clone(), clock.clone(), policy));
         let analytics = Analytics::new(db.clone(), Arc::clone(&changes), clock.clone());
+        let limits = ingest::Limits {
+            file_max_bytes: config.file_max_bytes,
+            user_max_bytes: config.user_max_bytes,
+            user_max_materials: config.user_max_materials,
+            extractor: config.extractor.clone(),
+        };
+        let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
         let ingest = Ingest::new(
             db.clone(),
             files.clone(),
             slot.clone(),
             Arc::clone(&changes),
             clock.clone(),
-            ingest::Limits {
-                file_max_bytes: config.file_max_bytes,
-                user_max_bytes: config.user_max_bytes,
-                extractor: config.extractor.clone(),
-            },
+            limits.clone(),
         );
+        let uploads = Uploads::new(
+            db.clone(),
+            files.clone(),
+            Arc::clone(&ingest),
+            Arc::clone(&analytics),
+            clock.clone(),
+            limits,
+            stopping.clone(),
+            tasks.clone(),
+        );
+        uploads.resume().await.map_err(StartError::Uploads)?;
         let coach = Coach::new(
             db.clone(),
             Retrieval::new(db.clone(), slot.clone(), Arc::clone(&changes)),
@@ -161,6 +181,7 @@ impl Application {
             db,
             accounts,
             ingest,
+            uploads,
             files,
             coach,
             analytics,
@@ -170,8 +191,8 @@ impl Application {
             services,
             leptos,
             reload_port,
-            stopping: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            stopping,
+            tasks,
         };
         Ok(Self {
             addr,

@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod materials;
 pub mod orphans;
 pub mod passages;
+pub mod uploads;
 
 use sqlx::{
     Sqlite, SqlitePool, Transaction,

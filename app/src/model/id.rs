@@ -50,6 +50,8 @@ id!(/// A student's account.
     UserId);
 id!(/// An uploaded document.
     MaterialId);
+id!(/// A file on its way to the server.
+    UploadId);
 id!(/// A thread of questions and answers with the coach.
     ConversationId);
 id!(/// One question or one answer in a conversation.

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// Most characters a title may hold.
 pub const TITLE_MAX_CHARS: usize = 200;
 
+/// File name of the built-in sample, by which the library knows that it is there.
+pub const SAMPLE_FILE_NAME: &str = "Cardiac output in two pages.md";
+
 /// What kind of document the bytes were found to be (never what the upload claimed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -8,13 +8,21 @@ mod uploads;
 use crate::{
     api::{
         coach::coach_status,
-        material::{AddSample, DeleteMaterial, RenameMaterial, RetryMaterial, materials},
+        material::{
+            AddSample, CancelMaterial, DeleteMaterial, RenameMaterial, ReprocessMaterial,
+            RetryMaterial, UnlockMaterial, materials,
+        },
     },
     browser::{events, kept::Kept},
+    error::AppError,
     model::{id::MaterialId, material::Material},
-    widgets::notice::{EmptyState, Notice, Problem},
+    ports::FormState,
+    widgets::{
+        label,
+        notice::{EmptyState, Notice, Problem},
+    },
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 use leptos_router::{LazyRoute, lazy_route};
 use row::{Actions, MaterialRow};
@@ -42,6 +50,7 @@ impl LazyRoute for LibraryRoute {
             <Title text="Library" />
             <div class="library">
                 <h1>"Library"</h1>
+                <NotTaken />
                 <Suspense fallback=|| ()>
                     {move || Suspend::new(async move {
                         let note = status.await.ok().and_then(|status| status.search_note);
@@ -62,58 +71,71 @@ impl LazyRoute for LibraryRoute {
     }
 }
 
+/// What a plain form brought that was not taken. In the browser there is nothing of it.
+#[component]
+fn NotTaken() -> impl IntoView {
+    let form = use_context::<FormState>();
+    let problem = form.as_ref().and_then(|form| form.problem.clone());
+    problem.map(|problem| {
+        let files = form.map(|form| form.refused_files).unwrap_or_default();
+        view! {
+            <div class="notice problem" role="alert">
+                <p>{problem}</p>
+                <ul class="refused">
+                    {files.into_iter().map(|file| view! {
+                        <li><strong>{file.name}</strong>" "{file.reason}</li>
+                    }).collect_view()}
+                </ul>
+                <p><a href="/library" rel="external">"Back to the library"</a></p>
+            </div>
+        }
+    })
+}
+
 /// Uploads and shelf, once the materials are known.
 #[component]
 fn Stacks(materials: Vec<Material>) -> impl IntoView {
     let shelf = Shelf::new(materials);
     let add = ServerAction::<AddSample>::new();
     let actions = Actions {
+        cancel: ServerAction::<CancelMaterial>::new(),
+        retry: ServerAction::<RetryMaterial>::new(),
+        reprocess: ServerAction::<ReprocessMaterial>::new(),
+        unlock: ServerAction::<UnlockMaterial>::new(),
         rename: ServerAction::<RenameMaterial>::new(),
         delete: ServerAction::<DeleteMaterial>::new(),
-        retry: ServerAction::<RetryMaterial>::new(),
     };
+    let problems = [
+        outcome(add, shelf),
+        outcome(actions.cancel, shelf),
+        outcome(actions.retry, shelf),
+        outcome(actions.reprocess, shelf),
+        outcome(actions.unlock, shelf),
+        outcome(actions.rename, shelf),
+    ];
+    let deleted = actions.delete.value();
     Effect::new(move |_| {
-        if let Some(Ok(material)) = add.value().get() {
-            shelf.put(material);
-        }
-    });
-    Effect::new(move |_| {
-        if let Some(Ok(material)) = actions.rename.value().get() {
-            shelf.put(material);
-        }
-    });
-    Effect::new(move |_| {
-        if let Some(Ok(material)) = actions.retry.value().get() {
-            shelf.put(material);
-        }
-    });
-    Effect::new(move |_| {
-        if let Some(Ok(())) = actions.delete.value().get() {
+        if let Some(Ok(())) = deleted.get() {
             shelf.refresh();
         }
     });
     follow(shelf);
 
     let problem = move || {
-        let refused = [
-            add.value().get().and_then(Result::err),
-            actions.rename.value().get().and_then(Result::err),
-            actions.retry.value().get().and_then(Result::err),
-            actions.delete.value().get().and_then(Result::err),
-        ];
-        refused
-            .into_iter()
-            .flatten()
-            .next()
+        problems
+            .iter()
+            .find_map(|problem| problem.get())
+            .or_else(|| deleted.get().and_then(Result::err))
             .map(|error| view! { <Problem error /> })
     };
     let is_empty = Memo::new(move |_| shelf.count() == 0);
-    let has_few = Memo::new(move |_| shelf.count() < FEW);
+    let offers_sample = Memo::new(move |_| shelf.count() < FEW && !shelf.has_sample());
 
     view! {
         <Uploads shelf />
         {problem}
         <p class="visually-hidden" role="status">{move || shelf.said()}</p>
+        <Together shelf />
         {move || if is_empty.get() {
             view! {
                 <EmptyState
@@ -132,7 +154,7 @@ fn Stacks(materials: Vec<Material>) -> impl IntoView {
                         <MaterialRow row actions />
                     </For>
                 </ul>
-                {move || has_few.get().then(|| view! {
+                {move || offers_sample.get().then(|| view! {
                     <ActionForm action=add>
                         <p class="aside">
                             "Something to try things on? "
@@ -143,6 +165,41 @@ fn Stacks(materials: Vec<Material>) -> impl IntoView {
             }.into_any()
         }}
     }
+}
+
+/// How far all documents on their way have come.
+#[component]
+fn Together(shelf: Shelf) -> impl IntoView {
+    let together = Memo::new(move |_| shelf.together());
+    let is_shown = Memo::new(move |_| together.get().is_some());
+    view! {
+        {move || is_shown.get().then(|| {
+            let done = move || together.get().map_or(0, |(done, ..)| done).to_string();
+            let total = move || together.get().map_or(0, |(_, total, _)| total).to_string();
+            view! {
+                <div class="together" data-testid="reading-together">
+                    <p class="facts">
+                        {done} " of " {move || together.get().map(|(_, total, pace)| label::count(total as u64, "document") + " read" + &pace)}
+                    </p>
+                    <progress max=total value=done aria-label="Documents read"></progress>
+                </div>
+            }
+        })}
+    }
+}
+
+/// Puts what an action brings on the shelf; its error, until the next try.
+fn outcome<F>(action: ServerAction<F>, shelf: Shelf) -> Memo<Option<AppError>>
+where
+    F: ServerFn<Output = Material, Error = AppError> + Clone + Send + Sync + 'static,
+{
+    let value = action.value();
+    Effect::new(move |_| {
+        if let Some(Ok(material)) = value.get() {
+            shelf.put(material);
+        }
+    });
+    Memo::new(move |_| value.get().and_then(Result::err))
 }
 
 /// Keeps the shelf live while the page is open.

@@ -52,6 +52,36 @@ pub fn count(number: u64, noun: &str) -> String {
     [&number.to_string(), " ", noun, plural].concat()
 }
 
+/// `, 14 pages a second, about 6 s left`; what is not known is left out.
+pub fn pace(pages_per_second: f64, remaining_seconds: Option<u32>) -> String {
+    let mut words = String::new();
+    if pages_per_second >= 1.0 {
+        words += ", ";
+        words += &count(pages_per_second as u64, "page");
+        words += " a second";
+    } else if pages_per_second > 0.0 {
+        words += ", one page in ";
+        words += &duration((1.0 / pages_per_second).min(86_400.0) as u32);
+    }
+    if let Some(seconds) = remaining_seconds {
+        words += ", about ";
+        words += &duration(seconds.max(1));
+        words += " left";
+    }
+    words
+}
+
+/// `45 s`, `3 min`, `2 h`, rounded up.
+pub fn duration(seconds: u32) -> String {
+    if seconds <= 90 {
+        seconds.to_string() + " s"
+    } else if seconds <= 90 * 60 {
+        seconds.div_ceil(60).to_string() + " min"
+    } else {
+        seconds.div_ceil(3_600).to_string() + " h"
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +93,15 @@ mod tests {
         assert_eq!(size(1024), "1 KB");
         assert_eq!(size(1024 * 1024 * 3 / 2), "1.5 MB");
         assert_eq!(size(50 * 1024 * 1024), "50 MB");
+    }
+
+    #[test]
+    fn a_pace_says_what_is_known() {
+        assert_eq!(pace(14.7, Some(6)), ", 14 pages a second, about 6 s left");
+        assert_eq!(pace(0.25, None), ", one page in 4 s");
+        assert_eq!(pace(0.0, Some(0)), ", about 1 s left");
+        assert_eq!(duration(91), "2 min");
+        assert_eq!(duration(3 * 3_600), "3 h");
     }
 
     #[test]

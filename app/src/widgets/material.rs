@@ -1,13 +1,13 @@
 //! Where a material stands, in words a student reads.
 
 use super::label;
-use crate::model::material::{Material, MaterialState};
+use crate::model::material::{FailureKind, Material, MaterialState};
 use leptos::prelude::*;
 
 /// The state as a short phrase; a failure's reason is [`StateLabel`]'s business.
 pub fn phrase(material: &Material) -> String {
     match &material.state {
-        MaterialState::Queued => "Queued".to_owned(),
+        MaterialState::Queued => "Waiting for its turn".to_owned(),
         MaterialState::Reading { page, pages: None } if *page == 0 => "Opening".to_owned(),
         MaterialState::Reading { page, pages } => {
             let total = pages.map(|pages| " of ".to_owned() + &pages.to_string());
@@ -27,8 +27,23 @@ pub fn phrase(material: &Material) -> String {
         .concat(),
         MaterialState::Ready if !material.embedded => "Ready, by words only".to_owned(),
         MaterialState::Ready => "Ready".to_owned(),
+        MaterialState::Failed {
+            kind: FailureKind::Cancelled,
+            ..
+        } => "Stopped".to_owned(),
+        MaterialState::Failed {
+            kind: FailureKind::Locked,
+            ..
+        } => "Locked".to_owned(),
         MaterialState::Failed { .. } => "Failed".to_owned(),
     }
+}
+
+/// How fast it moves: `, 14 pages a second, about 6 s left`. Empty while that is not known.
+pub fn pace(material: &Material) -> String {
+    material.pace.map_or_else(String::new, |pace| {
+        label::pace(f64::from(pace.pages_per_second), pace.remaining_seconds)
+    })
 }
 
 /// How far it is, for a progress bar: done and total. `None` when it is settled or not yet known.
@@ -78,6 +93,7 @@ pub fn StateLabel(#[prop(into)] material: Signal<Material>) -> impl IntoView {
         >
             <span class="phrase">
                 {move || material.with(phrase)}
+                {move || material.with(pace)}
                 {move || material.with(|material| match &material.state {
                     MaterialState::Failed { message, .. } => Some(": ".to_owned() + message),
                     _ => None,

@@ -31,6 +31,7 @@ pub async fn call(State(state): State<AppState>, visitor: Visitor, request: Requ
         return Problem::new(StatusCode::NOT_FOUND, "There is nothing at this address.")
             .into_response();
     }
+    let path = request.uri().path().to_owned();
     let ports = pages::ports(&state, &visitor);
     let form = pages::usual_form(&state);
     let context = move || {
@@ -42,11 +43,32 @@ pub async fn call(State(state): State<AppState>, visitor: Visitor, request: Requ
             .await
             .into_response();
     let mut response = with_its_status(response).await;
+    send_to_a_page(&path, &mut response);
     response.headers_mut().insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("private, no-store"),
     );
     response
+}
+
+/// Where a plain form leads: back to its page without the question mark Leptos leaves there, and the
+/// sample to the library, where it can be seen.
+fn send_to_a_page(path: &str, response: &mut Response) {
+    let Some(location) = response
+        .headers()
+        .get(header::LOCATION)
+        .and_then(|location| location.to_str().ok())
+    else {
+        return;
+    };
+    let came_back_whole = !location.contains("__err=");
+    let page = match path {
+        "/api/fn/add_sample" if came_back_whole => "/library",
+        _ => location.strip_suffix('?').unwrap_or(location),
+    };
+    if let Ok(page) = HeaderValue::try_from(page) {
+        response.headers_mut().insert(header::LOCATION, page);
+    }
 }
 
 fn is_function(request: &Request) -> bool {

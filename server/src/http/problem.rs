@@ -63,6 +63,22 @@ impl Problem {
         }
     }
 
+    /// Gives a page that already says what was wrong this problem's status and wait.
+    pub fn over(&self, mut page: Response) -> Response {
+        *page.status_mut() = self.status();
+        self.ask_to_wait(page.headers_mut());
+        page
+    }
+
+    fn ask_to_wait(&self, headers: &mut HeaderMap) {
+        if let Some(wait) = self.retry_after {
+            headers.insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(wait.as_secs().max(1)),
+            );
+        }
+    }
+
     fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
@@ -72,12 +88,7 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(wait) = self.retry_after {
-            headers.insert(
-                header::RETRY_AFTER,
-                HeaderValue::from(wait.as_secs().max(1)),
-            );
-        }
+        self.ask_to_wait(headers);
         response
     }
 

@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     coach::Coach,
     config::Config,
-    ingest::{Ingest, files::Files},
+    ingest::{Ingest, files::Files, uploads::Uploads},
     provider::EmbedderSlot,
     store::Db,
 };
@@ -27,6 +27,7 @@ pub struct AppState {
     pub db: Db,
     pub accounts: Arc<Accounts>,
     pub ingest: Arc<Ingest>,
+    pub uploads: Arc<Uploads>,
     /// The original files on disk.
     pub files: Files,
     pub coach: Arc<Coach>,

@@ -1,30 +1,31 @@
-//! `POST /library/upload`: files of a multipart form, streamed to disk one after the other. A
-//! program (and the library page's script) gets JSON, a plain form is sent back to the library.
+//! `POST /library/upload`: files of a plain multipart form, streamed to disk one after the other. A
+//! program gets JSON; a plain form is sent back to the library, or shown the library with what was
+//! refused. The library page's script uses `tus` instead.
 
 use super::{
     limits::in_words,
-    problem::{self, Problem, escaped},
-    session::SignedIn,
+    pages,
+    problem::{self, Problem},
+    session::{SignedIn, Visitor},
     state::AppState,
 };
 use crate::{
-    analytics::Activity,
-    ingest::files::{ReceiveError, Received},
+    ingest::{IngestError, uploads::UploadError},
     services,
-    store::materials,
 };
 use app::{
     error::{AppError, ErrorKind},
     model::{id::UserId, material::UploadOutcome},
+    ports::{FormState, RefusedFile},
 };
 use axum::{
     Json,
     extract::{
         Multipart, State,
-        multipart::{Field, MultipartError},
+        multipart::{Field, MultipartError, MultipartRejection},
     },
-    http::{HeaderMap, StatusCode},
-    response::{Html, IntoResponse, Redirect, Response},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
 };
 
 /// Files of one request: a plain form may carry several, and more would hold one connection for
@@ -33,21 +34,56 @@ pub const FILES_PER_REQUEST: usize = 20;
 /// Bytes of a request beside its files: part headers and boundaries.
 pub const FORM_OVERHEAD_BYTES: u64 = 64 * 1024;
 
-const MIB: u64 = 1024 * 1024;
-
 /// Receives the files of the `file` fields; every file has its own outcome.
 pub async fn upload(
     State(app): State<AppState>,
     SignedIn(profile): SignedIn,
+    visitor: Visitor,
     headers: HeaderMap,
-    mut form: Multipart,
+    form: Result<Multipart, MultipartRejection>,
 ) -> Response {
+    let outcomes = match form {
+        Ok(form) => receive(&app, profile.id, &headers, form).await,
+        Err(_) => Err(cut_off()),
+    };
+    if !problem::wants_html(&headers) {
+        return match outcomes {
+            Ok(outcomes) => Json(outcomes).into_response(),
+            Err(problem) => problem.into_response(),
+        };
+    }
+    match outcomes {
+        Ok(outcomes) => show(&app, &visitor, &headers, outcomes).await,
+        Err(problem) => {
+            let form = FormState {
+                problem: Some(problem.detail().to_owned()),
+                ..pages::usual_form(&app)
+            };
+            let page = library(&app, &visitor, &headers, form).await;
+            problem.over(page)
+        }
+    }
+}
+
+/// Takes one file after the other. An error before the first outcome is the answer; after it, the
+/// rest is one more outcome.
+async fn receive(
+    app: &AppState,
+    user: UserId,
+    headers: &HeaderMap,
+    mut form: Multipart,
+) -> Result<Vec<UploadOutcome>, Problem> {
     let mut outcomes = Vec::new();
+    // The whole request bounds each of its files.
+    let bound_bytes = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|bytes| bytes.to_str().ok()?.parse().ok())
+        .unwrap_or(u64::MAX);
     loop {
         let field = match form.next_field().await {
             Ok(Some(field)) => field,
             Ok(None) => break,
-            Err(error) if outcomes.is_empty() => return unreadable(&error).answer(&headers),
+            Err(error) if outcomes.is_empty() => return Err(unreadable(&error)),
             Err(error) => {
                 outcomes.push(refused(
                     "The rest of the upload",
@@ -66,112 +102,79 @@ pub async fn upload(
             ));
             break;
         }
-        match take(&app, profile.id, field, &file_name).await {
+        match take(app, user, &file_name, bound_bytes, field).await {
             Ok(outcome) => outcomes.push(outcome),
-            Err(error) if outcomes.is_empty() => return Problem::from(error).answer(&headers),
-            Err(error) => {
-                outcomes.push(refused(&file_name, &error.message));
+            Err(problem) if outcomes.is_empty() => return Err(problem),
+            Err(problem) => {
+                outcomes.push(refused(&file_name, problem.detail()));
                 break;
             }
         }
     }
-    answer(outcomes, &headers)
+    Ok(outcomes)
 }
 
-/// One file from the wire into the library. A refusal is an outcome; an error ends the request.
+/// One file from the wire into the library. A refusal is an outcome; a problem ends the request.
 async fn take(
     app: &AppState,
     user: UserId,
-    field: Field<'_>,
     file_name: &str,
-) -> Result<UploadOutcome, AppError> {
+    bound_bytes: u64,
+    field: Field<'_>,
+) -> Result<UploadOutcome, Problem> {
     if let Err(wait) = app.limits.uploads.take(&user) {
-        return Err(AppError::new(
-            ErrorKind::Limited,
+        return Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
             format!(
                 "That is more uploads than this server takes in a minute. Try again {}.",
                 in_words(wait)
             ),
-        ));
+        )
+        .retry_after(wait));
     }
-    let used_bytes = materials::used_bytes(&app.db, user)
+    app.uploads
+        .take(user, file_name, bound_bytes, field)
         .await
-        .map_err(|error| services::store_error(&error))?;
-    let free_bytes = app.config.user_max_bytes.saturating_sub(used_bytes);
-    let max_bytes = app.config.file_max_bytes.min(free_bytes);
-    let received = match app.files.receive(field, max_bytes).await {
-        Ok(received) => received,
-        Err(ReceiveError::TooLarge) if free_bytes < app.config.file_max_bytes => {
-            return Ok(refused(
-                file_name,
-                &format!(
-                    "Your library has {} MB left. Delete something you no longer need, then upload this again.",
-                    free_bytes / MIB
-                ),
-            ));
-        }
-        Err(ReceiveError::TooLarge) => {
-            return Ok(refused(
-                file_name,
-                &format!(
-                    "This file is larger than {} MB. Split it, or save it with smaller pictures.",
-                    app.config.file_max_bytes / MIB
-                ),
-            ));
-        }
-        Err(ReceiveError::Empty) => {
-            return Ok(refused(
-                file_name,
-                "This file is empty (0 bytes). Save it again and upload the new copy.",
-            ));
-        }
-        Err(ReceiveError::Interrupted) => {
-            return Err(AppError::invalid(
-                "The upload was cut off before the file was complete. Send it again.",
-            ));
-        }
-        Err(error @ ReceiveError::DiskFull) => {
-            return Err(services::told(
-                ErrorKind::Unavailable,
-                "The server's disk is full, so the file was not kept. Free some space, then upload it again.",
-                &error,
-            ));
-        }
-        Err(error @ ReceiveError::Io(_)) => {
-            return Err(services::told(
-                ErrorKind::Internal,
-                "The server could not write the file. Try again; if it stays, look at the server's log.",
-                &error,
-            ));
-        }
-    };
-    admit(app, user, received, file_name).await
+        .map_err(problem_of)
 }
 
-/// Files the received bytes as a material and counts a new one as study activity.
-async fn admit(
-    app: &AppState,
-    user: UserId,
-    received: Received,
-    file_name: &str,
-) -> Result<UploadOutcome, AppError> {
-    let sha256 = received.sha256;
-    let outcome = app
-        .ingest
-        .admit(user, received, file_name)
-        .await
-        .map_err(|error| services::ingest_error(&error))?;
-    if let UploadOutcome::Added { material } = &outcome {
-        let activity = Activity::MaterialAdded {
-            material: material.id,
-            sha256,
-        };
-        if let Err(error) = app.analytics.record(user, activity).await {
-            // The document is in; a missing XP entry is no reason to say it is not.
-            tracing::error!(%error, "analytics.record");
+/// What stopped an upload, in the student's words.
+pub fn problem_of(error: UploadError) -> Problem {
+    let (status, sentence) = match error {
+        UploadError::Ingest(error) => return ingest_problem(&error),
+        UploadError::Missing => {
+            return AppError::not_found("upload").into();
         }
+        UploadError::Expired => (
+            StatusCode::GONE,
+            "This upload was begun too long ago and is no longer kept. Choose the file again."
+                .to_owned(),
+        ),
+        UploadError::Busy => (
+            StatusCode::LOCKED,
+            "This upload is already being sent, perhaps from another tab.".to_owned(),
+        ),
+        UploadError::WrongOffset { at } => (
+            StatusCode::CONFLICT,
+            format!("The server has {at} bytes of this upload; go on from there."),
+        ),
+        UploadError::TooLarge(sentence) => (StatusCode::PAYLOAD_TOO_LARGE, sentence),
+        UploadError::Refused(sentence) => (StatusCode::UNPROCESSABLE_ENTITY, sentence),
+        UploadError::Interrupted => return cut_off(),
+    };
+    Problem::new(status, sentence)
+}
+
+fn ingest_problem(error: &IngestError) -> Problem {
+    match error {
+        IngestError::DiskFull => services::told(
+            ErrorKind::Unavailable,
+            "The server's disk is full, so the file was not kept. Free some space, then upload it again.",
+            error,
+        ),
+        other => services::ingest_error(other),
     }
-    Ok(outcome)
+    .into()
 }
 
 /// The file name of a part that carries a file; browsers send a nameless part when none is chosen.
@@ -194,46 +197,62 @@ fn unreadable(error: &MultipartError) -> Problem {
             StatusCode::PAYLOAD_TOO_LARGE,
             "These files are too large to send together. Upload them one by one.",
         ),
-        _ => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "The upload could not be read. It may have been cut off; send it again.",
-        ),
+        _ => cut_off(),
     }
 }
 
-fn answer(outcomes: Vec<UploadOutcome>, headers: &HeaderMap) -> Response {
-    if !problem::wants_html(headers) {
-        return Json(outcomes).into_response();
-    }
-    let refusals: Vec<(&str, &str)> = outcomes
-        .iter()
+fn cut_off() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "The upload was cut off before it was complete. Send it again.",
+    )
+}
+
+/// The library, at once when everything was taken, else with what was not.
+async fn show(
+    app: &AppState,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    outcomes: Vec<UploadOutcome>,
+) -> Response {
+    let total = outcomes.len();
+    let refused_files: Vec<RefusedFile> = outcomes
+        .into_iter()
         .filter_map(|outcome| match outcome {
-            UploadOutcome::Refused { file_name, message } => {
-                Some((file_name.as_str(), message.as_str()))
-            }
+            UploadOutcome::Refused { file_name, message } => Some(RefusedFile {
+                name: file_name,
+                reason: message,
+            }),
             UploadOutcome::Added { .. } | UploadOutcome::Duplicate { .. } => None,
         })
         .collect();
-    if refusals.is_empty() {
+    if refused_files.is_empty() {
         return Redirect::to("/library").into_response();
     }
-    let kept = outcomes.len() - refusals.len();
-    let list: String = refusals
-        .iter()
-        .map(|(name, message)| {
-            format!(
-                "<li><strong>{}</strong>: {}</li>",
-                escaped(name),
-                escaped(message)
-            )
-        })
-        .collect();
-    let page = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>Not everything was added - Studyin</title></head><body><main>\
-         <h1>Not everything was added</h1><ul>{list}</ul><p>Files added: {kept}.</p>\
-         <p><a href=\"/library\">Back to the library</a></p></main></body></html>"
-    );
-    (StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response()
+    let problem = match (total, refused_files.len()) {
+        (1, 1) => "The file was not added.".to_owned(),
+        (total, refused) if total == refused => "None of the files was added.".to_owned(),
+        (total, refused) => {
+            format!("{refused} of {total} files were not added; the others are in your library.")
+        }
+    };
+    let form = FormState {
+        problem: Some(problem),
+        refused_files,
+        ..pages::usual_form(app)
+    };
+    let mut page = library(app, visitor, headers, form).await;
+    *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    page
+}
+
+/// The library page in the place of this address.
+async fn library(
+    app: &AppState,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    form: FormState,
+) -> Response {
+    let request = pages::get_of("/library", headers.get(header::HOST).cloned());
+    pages::render(app, visitor, form, request).await
 }

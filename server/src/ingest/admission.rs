@@ -1,16 +1,25 @@
 //! Whether one received file comes in: its type, its twin, its room. Row, job and file are stored
 //! together or not at all. Knows nothing of what is done with it afterwards.
 
-use super::{IngestError, Limits, files::Received, names, pipeline::Workshop, sniff};
+use super::{
+    IngestError, Limits,
+    files::Received,
+    names,
+    pipeline::Workshop,
+    sniff,
+    uploads::{OUTCOME_KEPT, REMOVED},
+};
 use crate::store::{
     StoreError,
     jobs::{self, Kind},
     materials::{self, NewMaterial},
+    uploads::{self, Ending},
 };
 use app::model::{
-    id::{MaterialId, UserId},
-    material::UploadOutcome,
+    id::{MaterialId, UploadId, UserId},
+    material::{MediaType, UploadOutcome},
 };
+use sqlx::SqliteConnection;
 use std::io;
 use tokio::io::AsyncReadExt;
 
@@ -21,21 +30,47 @@ pub struct Admission {
     pub user: UserId,
     /// Cleaned.
     pub file_name: String,
+    /// What was reserved for it; it ends with the decision, in the same transaction.
+    pub reservation: Option<UploadId>,
 }
 
 impl Admission {
     /// Finds out what the file is; stores and queues it if it is wanted and new.
     pub async fn decide(self, upload: Received) -> Result<UploadOutcome, IngestError> {
-        if upload.size_bytes > self.limits.file_max_bytes {
-            return Ok(self.refused("This file is larger than this server allows. Split it, or save it with smaller pictures."));
+        match self.wanted(&upload).await? {
+            Ok(media_type) => self.store(media_type, upload).await,
+            Err(sentence) => {
+                let mut tx = self.shop.db.write().await?;
+                let outcome = self.refuse(&mut tx, sentence).await?;
+                tx.commit().await.map_err(StoreError::from)?;
+                Ok(outcome)
+            }
         }
-        let kind = sniff::sniff(&head(&upload).await?);
-        let Some(media_type) = sniff::media_type(kind, &self.file_name) else {
-            return Ok(self.refused(match kind {
-                sniff::Kind::Empty => "This file is empty. Save it again and upload the new copy.",
-                _ => sniff::UNSUPPORTED,
-            }));
-        };
+    }
+
+    /// What kind of document it is, or why it is not wanted.
+    async fn wanted(
+        &self,
+        upload: &Received,
+    ) -> Result<Result<MediaType, &'static str>, IngestError> {
+        if upload.size_bytes > self.limits.file_max_bytes {
+            return Ok(Err(
+                "This file is larger than this server allows. Split it, or save it with smaller pictures.",
+            ));
+        }
+        let kind = sniff::sniff(&head(upload).await?);
+        Ok(sniff::media_type(kind, &self.file_name).ok_or(match kind {
+            sniff::Kind::Empty => "This file is empty. Save it again and upload the new copy.",
+            _ => sniff::UNSUPPORTED,
+        }))
+    }
+
+    async fn store(
+        &self,
+        media_type: MediaType,
+        upload: Received,
+    ) -> Result<UploadOutcome, IngestError> {
+        let sha256 = upload.sha256;
         let new = NewMaterial {
             id: MaterialId::new(self.shop.clock.new_id()),
             user: self.user,
@@ -43,27 +78,28 @@ impl Admission {
             file_name: &self.file_name,
             media_type,
             size_bytes: upload.size_bytes,
-            sha256: &upload.sha256.clone(),
+            sha256: &sha256,
             uploaded_at: self.shop.clock.now(),
         };
-        self.store(&new, upload).await
-    }
-
-    async fn store(
-        &self,
-        new: &NewMaterial<'_>,
-        upload: Received,
-    ) -> Result<UploadOutcome, IngestError> {
         let mut tx = self.shop.db.write().await?;
         if let Some(material) = materials::find_by_hash(&mut tx, self.user, new.sha256).await? {
+            if !self.end(&mut tx, &Ending::Duplicate(material.id)).await? {
+                return Ok(self.refused(REMOVED));
+            }
+            tx.commit().await.map_err(StoreError::from)?;
             return Ok(UploadOutcome::Duplicate { material });
         }
-        let used = materials::used_bytes_on(&mut *tx, self.user).await?;
-        if used.saturating_add(new.size_bytes) > self.limits.user_max_bytes {
-            return Ok(self.refused("Your library is full. Delete something you no longer need, then upload this again."));
+        let share = uploads::share(&mut tx, self.user, self.reservation, new.uploaded_at).await?;
+        if let Some(sentence) = self.limits.no_room(share, new.size_bytes) {
+            let outcome = self.refuse(&mut tx, &sentence).await?;
+            tx.commit().await.map_err(StoreError::from)?;
+            return Ok(outcome);
         }
-        materials::insert(&mut tx, new).await?;
+        materials::insert(&mut tx, &new).await?;
         jobs::enqueue(&mut tx, new.id, Kind::Read, new.uploaded_at).await?;
+        if !self.end(&mut tx, &Ending::Added(new.id)).await? {
+            return Ok(self.refused(REMOVED));
+        }
         self.shop.files.place(upload, self.user, new.id).await?;
         crate::failpoint::reached("placed");
         if let Err(error) = tx.commit().await {
@@ -76,6 +112,24 @@ impl Admission {
             .await?
             .ok_or(IngestError::Stopped)?;
         Ok(UploadOutcome::Added { material })
+    }
+
+    /// Ends what was reserved; false when the student has removed the upload meanwhile.
+    async fn end(&self, tx: &mut SqliteConnection, ending: &Ending) -> Result<bool, StoreError> {
+        let Some(id) = self.reservation else {
+            return Ok(true);
+        };
+        let forget_at = self.shop.clock.now() + OUTCOME_KEPT;
+        uploads::end(tx, self.user, id, ending, forget_at).await
+    }
+
+    async fn refuse(
+        &self,
+        tx: &mut SqliteConnection,
+        sentence: &str,
+    ) -> Result<UploadOutcome, StoreError> {
+        self.end(tx, &Ending::Refused(sentence.to_owned())).await?;
+        Ok(self.refused(sentence))
     }
 
     fn refused(&self, message: &str) -> UploadOutcome {

@@ -83,7 +83,7 @@ impl House {
         let body =
             futures::stream::iter([Ok::<_, io::Error>(Bytes::from_static(bytes.as_bytes()))]);
         let received = self.ingest.shop.files.receive(body, 1_000).await.unwrap();
-        self.ingest.admit(user, received, name).await.unwrap()
+        self.ingest.admit(user, received, name, None).await.unwrap()
     }
 
     async fn add(&self, user: UserId, bytes: &'static str) -> MaterialId {
@@ -139,6 +139,7 @@ async fn build(
         Limits {
             file_max_bytes: 500,
             user_max_bytes: 800,
+            user_max_materials: 1_000,
             extractor: dir.path().join("child"),
         },
     )

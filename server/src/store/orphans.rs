@@ -3,7 +3,7 @@
 //! they answer counts and ids, never content.
 
 use super::{Db, Stored};
-use app::model::id::{MaterialId, UserId};
+use app::model::id::{MaterialId, UploadId, UserId};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -117,10 +117,10 @@ pub async fn is_known(db: &Db, user: UserId, material: MaterialId) -> Stored<boo
 }
 
 /// Whether there is such an upload.
-pub async fn is_upload(db: &Db, upload: Uuid) -> Stored<bool> {
+pub async fn is_upload(db: &Db, upload: UploadId) -> Stored<bool> {
     Ok(
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM uploads WHERE id = $1)")
-            .bind(upload)
+            .bind(upload.uuid())
             .fetch_one(db.read())
             .await?,
     )

@@ -303,6 +303,7 @@ async fn desk(documents: Documents, with_model: bool) -> Option<Desk> {
         Limits {
             file_max_bytes: 50 << 20,
             user_max_bytes: 1 << 30,
+            user_max_materials: 1_000,
             extractor: env!("CARGO_BIN_EXE_server").into(),
         },
     );
@@ -316,7 +317,7 @@ async fn desk(documents: Documents, with_model: bool) -> Option<Desk> {
         let bytes = std::fs::read(path).unwrap();
         let body = futures::stream::iter([Ok::<_, std::io::Error>(bytes.into())]);
         let received = files.receive(body, 50 << 20).await.unwrap();
-        let outcome = ingest.admit(user, received, name).await.unwrap();
+        let outcome = ingest.admit(user, received, name, None).await.unwrap();
         assert!(
             matches!(outcome, UploadOutcome::Added { .. }),
             "{outcome:?}"

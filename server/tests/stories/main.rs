@@ -16,3 +16,4 @@ mod scripted_embeddings;
 mod scripted_openai;
 mod security;
 mod support;
+mod uploads;

@@ -86,6 +86,8 @@ pub fn config_for(
             (None, "DATA_DIR") => Some(folder.to_string_lossy().into_owned()),
             (None, "SITE_ROOT") => Some(folder.join("site").to_string_lossy().into_owned()),
             (None, "LOG_LEVEL") => Some("warn".to_owned()),
+            // Some stories upload in a moment what a student uploads in a month.
+            (None, "UPLOADS_PER_MINUTE") => Some("10000".to_owned()),
             _ => None,
         }
     })

@@ -2,19 +2,59 @@
 
 use super::shelf::Row;
 use crate::{
-    api::material::{DeleteMaterial, RenameMaterial, RetryMaterial},
-    model::material::{MaterialState, TITLE_MAX_CHARS},
-    widgets::material::{StateLabel, facts},
+    api::material::{
+        CancelMaterial, DeleteMaterial, RenameMaterial, ReprocessMaterial, RetryMaterial,
+        UnlockMaterial, page_faults,
+    },
+    model::{
+        id::MaterialId,
+        material::{FailureKind, Material, MaterialState, PageFault, TITLE_MAX_CHARS},
+    },
+    widgets::{
+        label,
+        material::{StateLabel, facts},
+    },
 };
-use leptos::{ev::SubmitEvent, prelude::*};
+use leptos::{
+    ev::{Event, SubmitEvent},
+    prelude::*,
+    task::spawn_local,
+};
 use wasm_bindgen::JsCast;
+
+/// Failed pages listed one by one; past it, the document is at fault and not its pages.
+const FAULTS_SHOWN: usize = 200;
 
 /// What the rows' forms do; the page holds one of each and shows their problems.
 #[derive(Clone, Copy)]
 pub struct Actions {
+    pub cancel: ServerAction<CancelMaterial>,
+    pub retry: ServerAction<RetryMaterial>,
+    pub reprocess: ServerAction<ReprocessMaterial>,
+    pub unlock: ServerAction<UnlockMaterial>,
     pub rename: ServerAction<RenameMaterial>,
     pub delete: ServerAction<DeleteMaterial>,
-    pub retry: ServerAction<RetryMaterial>,
+}
+
+/// What a material's state lets a student do with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    Stop,
+    TryAgain,
+    Unlock,
+    ReadAgain,
+}
+
+fn offer(material: &Material) -> Offer {
+    match &material.state {
+        MaterialState::Ready => Offer::ReadAgain,
+        MaterialState::Failed {
+            kind: FailureKind::Locked,
+            ..
+        } => Offer::Unlock,
+        MaterialState::Failed { .. } => Offer::TryAgain,
+        _ => Offer::Stop,
+    }
 }
 
 /// The row.
@@ -24,24 +64,48 @@ pub fn MaterialRow(row: Row, actions: Actions) -> impl IntoView {
     let anchor = anchor(&id);
     let material = RwSignal::from(row.material);
     let title = move || material.with(|material| material.title.clone());
-    let is_failed = Memo::new(move |_| {
-        material.with(|material| matches!(material.state, MaterialState::Failed { .. }))
-    });
+    let offer = Memo::new(move |_| material.with(offer));
     let field = "title-".to_owned() + &id;
     let href = "/library/".to_owned() + &id;
+    let read = href.clone();
+    let so_far = Memo::new(move |_| material.with(pages_so_far));
     let id = StoredValue::new(id);
     view! {
         <li class="material-row" id=anchor data-testid="material-row">
             <a class="title" href=href>{title}</a>
             <StateLabel material=material />
-            <p class="facts">{move || material.with(facts)}</p>
-            <div class="row-actions">
-                {move || is_failed.get().then(|| view! {
-                    <ActionForm action=actions.retry>
-                        <input type="hidden" name="id" value=id.get_value() />
-                        <button class="link" type="submit">"Try again"</button>
-                    </ActionForm>
+            <p class="facts">
+                {move || material.with(facts)}
+                {move || so_far.get().map(|pages| {
+                    let words = ["Read ", &label::count(u64::from(pages), "page"), " so far"].concat();
+                    view! { ". " <a href=read.clone()>{words}</a> }
                 })}
+            </p>
+            {move || material.with(|material| material.note.clone()).map(|note| view! { <p class="facts note">{note}</p> })}
+            {move || (offer.get() == Offer::Unlock).then(|| view! { <Unlock id=id.get_value() action=actions.unlock /> })}
+            <Faults id=row.id material />
+            <div class="row-actions">
+                {move || match offer.get() {
+                    Offer::Stop => view! {
+                        <ActionForm action=actions.cancel>
+                            <input type="hidden" name="id" value=id.get_value() />
+                            <button class="link" type="submit">"Stop"</button>
+                        </ActionForm>
+                    }.into_any(),
+                    Offer::TryAgain => view! {
+                        <ActionForm action=actions.retry>
+                            <input type="hidden" name="id" value=id.get_value() />
+                            <button class="link" type="submit">"Try again"</button>
+                        </ActionForm>
+                    }.into_any(),
+                    Offer::ReadAgain => view! {
+                        <ActionForm action=actions.reprocess>
+                            <input type="hidden" name="id" value=id.get_value() />
+                            <button class="link" type="submit">"Read again"</button>
+                        </ActionForm>
+                    }.into_any(),
+                    Offer::Unlock => ().into_any(),
+                }}
                 <details name=id.get_value() on:submit=fold>
                     <summary>"Rename"</summary>
                     <div class="panel">
@@ -65,6 +129,72 @@ pub fn MaterialRow(row: Row, actions: Actions) -> impl IntoView {
                 </details>
             </div>
         </li>
+    }
+}
+
+/// Pages that can be read already, while the rest is on its way or was given up.
+fn pages_so_far(material: &Material) -> Option<u32> {
+    let pages = material.pages_searchable;
+    (pages > 0 && material.state != MaterialState::Ready).then_some(pages)
+}
+
+/// Asks for a locked document's password. It is sent once and kept nowhere.
+#[component]
+fn Unlock(id: String, action: ServerAction<UnlockMaterial>) -> impl IntoView {
+    let field = "password-".to_owned() + &id;
+    view! {
+        <div class="unlock">
+            <ActionForm action=action>
+                <input type="hidden" name="id" value=id />
+                <label for=field.clone()>"Password of this document"</label>
+                <input id=field name="password" type="password" required autocomplete="off" />
+                <button class="button" type="submit">"Open it"</button>
+                <p class="hint">"It is used to read the document once and is not kept."</p>
+            </ActionForm>
+        </div>
+    }
+}
+
+/// The pages that could not be read, asked for when somebody wants to see them.
+#[component]
+fn Faults(id: MaterialId, material: RwSignal<Material>) -> impl IntoView {
+    let count = Memo::new(move |_| material.with(|material| material.page_fault_count));
+    let faults = RwSignal::new(None::<Vec<PageFault>>);
+    let open = move |event: Event| {
+        let is_open = event
+            .target()
+            .and_then(|target| target.dyn_into::<web_sys::Element>().ok())
+            .is_some_and(|details| details.has_attribute("open"));
+        if is_open {
+            spawn_local(async move {
+                if let Ok(found) = page_faults(id).await {
+                    faults.try_set(Some(found));
+                }
+            });
+        }
+    };
+    view! {
+        {move || (count.get() > 0).then(|| view! {
+            <details class="faults" on:toggle=open>
+                <summary>
+                    {move || label::count(u64::from(count.get()), "page") + " could not be read"}
+                </summary>
+                {move || match faults.get() {
+                    None => view! { <p class="facts">"Asking which"</p> }.into_any(),
+                    Some(faults) => {
+                        let more = faults.len().saturating_sub(FAULTS_SHOWN);
+                        view! {
+                            <ul>
+                                {faults.into_iter().take(FAULTS_SHOWN).map(|fault| view! {
+                                    <li>"Page " {fault.page} ": " {fault.reason}</li>
+                                }).collect_view()}
+                                {(more > 0).then(|| view! { <li>"And " {more.to_string()} " more."</li> })}
+                            </ul>
+                        }.into_any()
+                    }
+                }}
+            </details>
+        })}
     }
 }
 

@@ -5,8 +5,9 @@ use crate::{
     api::material::materials,
     model::{
         id::MaterialId,
-        material::{Material, MaterialState},
+        material::{Material, MaterialState, SAMPLE_FILE_NAME},
     },
+    widgets::label,
 };
 use leptos::{prelude::*, task::spawn_local};
 
@@ -32,12 +33,16 @@ impl Row {
 pub struct Shelf {
     rows: RwSignal<Vec<Row>>,
     said: RwSignal<String>,
+    /// Materials that were seen on their way since the page was opened, or since all had arrived.
+    batch: RwSignal<Vec<MaterialId>>,
 }
 
 impl Shelf {
     /// A shelf holding these.
     pub fn new(materials: Vec<Material>) -> Self {
+        let moving = materials.iter().filter(|material| is_moving(material));
         Self {
+            batch: RwSignal::new(moving.map(|material| material.id).collect()),
             rows: RwSignal::new(materials.into_iter().map(Row::new).collect()),
             said: RwSignal::new(String::new()),
         }
@@ -51,6 +56,47 @@ impl Shelf {
     /// How many there are, tracked.
     pub fn count(self) -> usize {
         self.rows.with(Vec::len)
+    }
+
+    /// Whether the built-in sample is there, tracked.
+    pub fn has_sample(self) -> bool {
+        self.rows.with(|rows| {
+            rows.iter().any(|row| {
+                row.material
+                    .with(|material| material.file_name == SAMPLE_FILE_NAME)
+            })
+        })
+    }
+
+    /// How far all that is on its way has come, tracked: documents that have arrived and documents in
+    /// all, and their pace in words. `None` while nothing moves.
+    pub fn together(self) -> Option<(usize, usize, String)> {
+        let batch = self.batch.get();
+        let (mut moving, mut pages_per_second) = (0, 0.0);
+        // Not known before every document has been opened.
+        let mut pages_left = Some(0);
+        for row in self.rows.get() {
+            row.material.with(|material| {
+                if !is_moving(material) {
+                    return;
+                }
+                moving += 1;
+                pages_per_second +=
+                    f64::from(material.pace.map_or(0.0, |pace| pace.pages_per_second));
+                pages_left = pages_left
+                    .zip(material.page_count)
+                    .map(|(left, pages)| left + pages.saturating_sub(material.pages_searchable));
+            });
+        }
+        if moving == 0 {
+            return None;
+        }
+        let remaining_seconds = pages_left
+            .filter(|_| pages_per_second > 0.0)
+            .map(|left| (f64::from(left) / pages_per_second).ceil() as u32);
+        let total = batch.len().max(moving);
+        let pace = label::pace(pages_per_second, remaining_seconds);
+        Some((total - moving, total, pace))
     }
 
     /// The latest announcement, tracked.
@@ -77,6 +123,7 @@ impl Shelf {
 
     /// Puts a material on top, or its news into its row.
     pub fn put(self, material: Material) {
+        self.count_in(&material);
         let Some(row) = self
             .rows
             .try_with_untracked(|rows| rows.iter().find(|row| row.id == material.id).cloned())
@@ -106,8 +153,26 @@ impl Shelf {
         }
     }
 
+    /// Notes a material that is on its way; what had arrived before it began is another batch.
+    fn count_in(self, material: &Material) {
+        if !is_moving(material) {
+            return;
+        }
+        let is_settled = self.is_settled();
+        self.batch.try_update(|batch| {
+            if is_settled {
+                batch.clear();
+            }
+            if !batch.contains(&material.id) {
+                batch.push(material.id);
+            }
+        });
+    }
+
     /// Takes a material off the shelf.
     pub fn remove(self, id: MaterialId) {
+        self.batch
+            .try_update(|batch| batch.retain(|other| *other != id));
         self.rows.try_update(|rows| rows.retain(|row| row.id != id));
     }
 
@@ -135,4 +200,8 @@ impl Shelf {
             .try_with_untracked(|rows| rows.iter().map(|row| row.id).collect())
             .unwrap_or_default()
     }
+}
+
+const fn is_moving(material: &Material) -> bool {
+    !material.state.is_settled()
 }

@@ -1,14 +1,17 @@
-//! The upload area. As plain HTML it is a multipart form; with a script, files are dropped or
-//! chosen, queued, and sent one after the other with a progress bar each.
+//! The upload area. As plain HTML it is a multipart form; with a script, files and folders are
+//! dropped or chosen, queued, and sent one after the other with a progress bar each.
 
-use super::{row::anchor, shelf::Shelf};
+mod line;
+mod queue;
+
+use super::shelf::Shelf;
 use crate::{
     browser::{
         self,
         kept::Kept,
-        upload::{Step, send},
+        upload::chosen::{Chosen, entries, walk},
     },
-    model::{id::MaterialId, material::UploadOutcome},
+    model::upload::ACCEPT,
     ports::FormState,
     widgets::{
         icon::{Glyph, Icon},
@@ -19,165 +22,21 @@ use leptos::{
     ev::{DragEvent, Event},
     html,
     prelude::*,
+    task::spawn_local,
 };
-use std::{
-    cell::{Cell, RefCell},
-    collections::VecDeque,
-    rc::Rc,
-    time::Duration,
-};
-use web_sys::{File, FileList};
-
-/// A file on its way, as a line below the upload area.
-#[derive(Clone)]
-struct Upload {
-    key: u32,
-    name: String,
-    phase: ArcRwSignal<Phase>,
-}
-
-#[derive(Clone, PartialEq)]
-enum Phase {
-    Waiting,
-    /// Per cent sent.
-    Sending(u32),
-    Duplicate {
-        id: MaterialId,
-        title: String,
-    },
-    Refused(String),
-}
-
-impl Phase {
-    const fn is_over(&self) -> bool {
-        matches!(self, Self::Duplicate { .. } | Self::Refused(_))
-    }
-}
-
-/// Sends files one at a time; goes on when the student visits another page meanwhile.
-struct Queue {
-    shelf: Shelf,
-    lines: RwSignal<Vec<Upload>>,
-    waiting: RefCell<VecDeque<(File, Upload)>>,
-    is_busy: Cell<bool>,
-    next_key: Cell<u32>,
-}
-
-impl Queue {
-    fn add(self: &Rc<Self>, files: &FileList) {
-        self.lines.try_update(|lines| {
-            lines.retain(|line| line.phase.with_untracked(|phase| !phase.is_over()));
-        });
-        let max_bytes = browser::file_max_bytes();
-        for file in (0..files.length()).filter_map(|index| files.item(index)) {
-            let key = self.next_key.get();
-            self.next_key.set(key + 1);
-            let is_too_large = file.size() > max_bytes;
-            let phase = if is_too_large {
-                Phase::Refused(too_large(file.size(), max_bytes))
-            } else {
-                Phase::Waiting
-            };
-            let line = Upload {
-                key,
-                name: file.name(),
-                phase: ArcRwSignal::new(phase),
-            };
-            self.lines.try_update(|lines| lines.push(line.clone()));
-            if !is_too_large {
-                self.waiting.borrow_mut().push_back((file, line));
-            }
-        }
-        self.next();
-    }
-
-    fn next(self: &Rc<Self>) {
-        if self.is_busy.get() {
-            return;
-        }
-        let Some((file, line)) = self.waiting.borrow_mut().pop_front() else {
-            return;
-        };
-        self.is_busy.set(true);
-        line.phase.set(Phase::Sending(0));
-        let queue = Rc::clone(self);
-        let again = file.clone();
-        send(&file, move |step| match step {
-            Step::Sent(percent) => line.phase.set(Phase::Sending(percent)),
-            Step::Later(seconds) => {
-                line.phase.set(Phase::Waiting);
-                queue
-                    .waiting
-                    .borrow_mut()
-                    .push_front((again.clone(), line.clone()));
-                let queue = Rc::clone(&queue);
-                set_timeout(
-                    move || queue.go_on(),
-                    Duration::from_secs(u64::from(seconds)),
-                );
-            }
-            Step::Done(outcome) => {
-                queue.settle(&line, outcome);
-                queue.go_on();
-            }
-            Step::Failed(sentence) => {
-                queue.refuse(&line, sentence);
-                queue.go_on();
-            }
-        });
-    }
-
-    fn go_on(self: &Rc<Self>) {
-        self.is_busy.set(false);
-        self.next();
-    }
-
-    fn settle(&self, line: &Upload, outcome: UploadOutcome) {
-        match outcome {
-            UploadOutcome::Added { material } => {
-                self.shelf
-                    .say(material.title.clone() + " is in your library.");
-                self.shelf.put(material);
-                self.lines
-                    .try_update(|lines| lines.retain(|other| other.key != line.key));
-            }
-            UploadOutcome::Duplicate { material } => {
-                self.shelf
-                    .say(line.name.clone() + " is already in your library.");
-                line.phase.set(Phase::Duplicate {
-                    id: material.id,
-                    title: material.title.clone(),
-                });
-                self.shelf.put(material);
-            }
-            UploadOutcome::Refused { message, .. } => self.refuse(line, message),
-        }
-    }
-
-    fn refuse(&self, line: &Upload, sentence: String) {
-        self.shelf
-            .say([&line.name, " was not added. ", &sentence].concat());
-        line.phase.set(Phase::Refused(sentence));
-    }
-}
-
-fn too_large(bytes: f64, max_bytes: f64) -> String {
-    [
-        "It has ",
-        &label::size(bytes as u64),
-        "; a file can have ",
-        &label::size(max_bytes as u64),
-        ". Split it, or save it with smaller pictures.",
-    ]
-    .concat()
-}
+use line::Line;
+use queue::{Phase, Queue, Upload};
+use std::rc::Rc;
 
 /// The upload area and the files on their way.
 #[component]
 pub fn Uploads(shelf: Shelf) -> impl IntoView {
     let lines = RwSignal::new(Vec::<Upload>::new());
+    let note = RwSignal::new(String::new());
+    let sent = RwSignal::new(0);
     let queue = Kept::<Rc<Queue>>::empty();
     let input = NodeRef::<html::Input>::new();
+    let folder = NodeRef::<html::Input>::new();
     let is_awake = RwSignal::new(false);
     let is_over = RwSignal::new(false);
     // The server knows the limit from its settings, the browser from the document's head.
@@ -192,22 +51,42 @@ pub fn Uploads(shelf: Shelf) -> impl IntoView {
             return;
         };
         if let Some(files) = input.files().filter(|files| files.length() > 0) {
-            queue.update(|queue| queue.add(&files));
+            queue.update(|queue| queue.add(Chosen::files(&files)));
+            input.set_value("");
+        }
+    };
+    let take_folder = move || {
+        let Some(input) = folder.get_untracked() else {
+            return;
+        };
+        if let Some(files) = input.files().filter(|files| files.length() > 0) {
+            queue.update(|queue| queue.add(Chosen::folder(&files)));
             input.set_value("");
         }
     };
     Effect::new(move |_| {
-        queue.keep(Rc::new(Queue {
-            shelf,
-            lines,
-            waiting: RefCell::default(),
-            is_busy: Cell::new(false),
-            next_key: Cell::new(0),
-        }));
+        let of_tab = Queue::of_tab(shelf);
+        of_tab.look_back();
+        queue.keep(of_tab);
         limit.set(limit_hint(browser::file_max_bytes() as u64));
         is_awake.set(true);
         // Files chosen before the page woke up.
         take();
+    });
+    // The queue outlives the page: its news are copied into the page's own signals.
+    Effect::new(move |_| {
+        is_awake.track();
+        queue.update(|queue| {
+            lines.set(queue.lines.get());
+            note.set(queue.note.get());
+            sent.set(queue.sent.get());
+        });
+    });
+    Effect::new(move |_| {
+        if let Some(input) = folder.get() {
+            // Known to every browser, and to no standard.
+            let _ = input.set_attribute("webkitdirectory", "");
+        }
     });
     let hover = move |event: DragEvent| {
         event.prevent_default();
@@ -217,48 +96,132 @@ pub fn Uploads(shelf: Shelf) -> impl IntoView {
     let drop_files = move |event: DragEvent| {
         event.prevent_default();
         is_over.set(false);
-        if let Some(files) = event.data_transfer().and_then(|data| data.files()) {
-            queue.update(|queue| queue.add(&files));
+        if let Some(data) = event.data_transfer() {
+            let dropped = entries(&data);
+            let files = data.files();
+            queue.update(|queue| {
+                let queue = Rc::clone(queue);
+                spawn_local(async move {
+                    let chosen = match files {
+                        // Something that hands out files and no entries.
+                        Some(files) if dropped.is_empty() => Chosen::files(&files),
+                        _ => walk(dropped).await,
+                    };
+                    queue.add(chosen);
+                });
+            });
+        }
+    };
+    let choose_folder = move |_| {
+        if let Some(input) = folder.get_untracked() {
+            input.click();
         }
     };
 
     view! {
-        <form
-            class="drop"
-            class:over=is_over
-            class:awake=is_awake
-            method="post"
-            enctype="multipart/form-data"
-            action="/library/upload"
-            on:dragenter=hover
-            on:dragover=hover
-            on:dragleave=leave
-            on:drop=drop_files
-        >
-            <Icon glyph=Glyph::Upload />
-            <p>
-                <label for="upload-input">"Choose documents"</label>
-                <span class="or-drop">" or drop them here"</span>
+        <div class="sending">
+            <form
+                class="drop"
+                class:over=is_over
+                class:awake=is_awake
+                method="post"
+                enctype="multipart/form-data"
+                action="/library/upload"
+                on:dragenter=hover
+                on:dragover=hover
+                on:dragleave=leave
+                on:drop=drop_files
+            >
+                <Icon glyph=Glyph::Upload />
+                <p>
+                    <label for="upload-input">"Choose documents"</label>
+                    <span class="or-drop">" or drop them here, folders too"</span>
+                </p>
+                <p class="hint" id="upload-hint">
+                    "PDF, Word, PowerPoint, Excel, web pages, EPUB books, Markdown, plain text, and pictures of pages"
+                    {move || limit.get()}
+                </p>
+                <input
+                    id="upload-input"
+                    data-testid="upload-input"
+                    type="file"
+                    name="file"
+                    multiple
+                    required
+                    accept=ACCEPT
+                    aria-describedby="upload-hint"
+                    node_ref=input
+                    on:change=move |_: Event| take()
+                />
+                <button class="button" type="submit">"Upload"</button>
+            </form>
+            <p class="folder" class:awake=is_awake>
+                <button class="link" type="button" on:click=choose_folder>"Choose a whole folder"</button>
+                <input
+                    data-testid="folder-input"
+                    type="file"
+                    hidden
+                    multiple
+                    node_ref=folder
+                    on:change=move |_: Event| take_folder()
+                />
             </p>
-            <p class="hint">"PDF, Markdown or plain text" {move || limit.get()}</p>
-            <input
-                id="upload-input"
-                data-testid="upload-input"
-                type="file"
-                name="file"
-                multiple
-                required
-                accept=".pdf,.md,.markdown,.txt,application/pdf,text/markdown,text/plain"
-                node_ref=input
-                on:change=move |_: Event| take()
-            />
-            <button class="button" type="submit">"Upload"</button>
-        </form>
-        <ul class="uploads">
-            <For each=move || lines.get() key=|line| line.key let:line>
-                <Line line />
-            </For>
-        </ul>
+            {move || Some(note.get()).filter(|note| !note.is_empty()).map(|note| view! {
+                <p class="hint" role="status">{note}</p>
+            })}
+            <Together lines sent queue />
+            <ul class="uploads">
+                <For each=move || lines.get() key=|line| line.key let:line>
+                    <Line line queue />
+                </For>
+            </ul>
+        </div>
+    }
+}
+
+/// All files at once, when there are several.
+#[component]
+fn Together(
+    lines: RwSignal<Vec<Upload>>,
+    sent: RwSignal<u32>,
+    queue: Kept<Rc<Queue>>,
+) -> impl IntoView {
+    // How many move, how many are paused, how many are still to come.
+    let counts = Memo::new(move |_| {
+        let (mut moving, mut paused) = (0, 0);
+        for line in lines.get() {
+            line.phase.with(|phase| {
+                moving += u32::from(phase.is_moving());
+                paused += u32::from(*phase == Phase::Paused);
+            });
+        }
+        (moving, paused)
+    });
+    let is_shown = Memo::new(move |_| {
+        let (moving, paused) = counts.get();
+        moving + paused > 1 || (moving + paused > 0 && sent.get() > 0)
+    });
+    view! {
+        {move || is_shown.get().then(|| view! {
+            <p class="together" data-testid="sending-together">
+                <span class="facts">
+                    {move || {
+                        let (moving, paused) = counts.get();
+                        let total = sent.get() + moving + paused;
+                        [&sent.get().to_string(), " of ", &label::count(u64::from(total), "file"), " sent"].concat()
+                    }}
+                </span>
+                <span class="row-actions">
+                    {move || (counts.get().0 > 0).then(|| view! {
+                        <button class="link" type="button" on:click=move |_| queue.update(|queue| queue.pause_all())>"Pause all"</button>
+                    })}
+                    {move || (counts.get().1 > 0).then(|| view! {
+                        <button class="link" type="button" on:click=move |_| queue.update(|queue| queue.resume_all())>"Resume all"</button>
+                    })}
+                    <button class="link" type="button" on:click=move |_| queue.update(|queue| queue.remove_all())>"Remove all"</button>
+                </span>
+            </p>
+        })}
     }
 }
 
@@ -267,28 +230,4 @@ fn limit_hint(bytes: u64) -> String {
         return String::new();
     }
     [", up to ", &label::size(bytes), " each"].concat()
-}
-
-#[component]
-fn Line(line: Upload) -> impl IntoView {
-    let phase = RwSignal::from(line.phase);
-    view! {
-        <li data-testid="upload-line">
-            <span class="name">{line.name}</span>
-            {move || match phase.get() {
-                Phase::Waiting => view! { <span class="facts">"Waiting"</span> }.into_any(),
-                Phase::Sending(percent) => view! {
-                    <progress max="100" value=percent.to_string() aria-label="Sent"></progress>
-                    <span class="facts">{if percent < 100 { percent.to_string() + " %" } else { "Storing".to_owned() }}</span>
-                }.into_any(),
-                Phase::Duplicate { id, title } => view! {
-                    <span class="facts">
-                        "Already in your library: "
-                        <a href="#".to_owned() + &anchor(&id.to_string()) rel="external">{title}</a>
-                    </span>
-                }.into_any(),
-                Phase::Refused(sentence) => view! { <span class="refusal">{sentence}</span> }.into_any(),
-            }}
-        </li>
-    }
 }
