@@ -1,3 +1,4 @@
+import AxeBuilder from "@axe-core/playwright";
 import type { Locator, Page } from "@playwright/test";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -152,6 +153,8 @@ test("an upload can be paused, resumed and removed", async ({ student }) => {
   await page.getByRole("button", { name: "Pause all" }).click();
   await expect(line("Lighthouse")).toContainText("Paused");
   await expect(line("Unwanted")).toContainText("Paused");
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.filter(({ impact }) => impact === "serious" || impact === "critical")).toEqual([]);
   await line("Unwanted").getByRole("button", { name: /^Remove/ }).click();
   await expect(line("Unwanted")).toHaveCount(0);
   await speed(-1);
