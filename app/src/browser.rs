@@ -3,6 +3,7 @@
 
 pub mod echarts;
 pub mod events;
+pub mod form;
 pub mod fragment;
 pub mod kept;
 pub mod socket;

@@ -167,7 +167,7 @@ impl Job {
     }
 
     async fn announce(&self) -> Reply {
-        let length = self.file.size().to_string();
+        let length = (self.file.size() as u64).to_string();
         let mut metadata = "filename ".to_owned() + &base64(&self.file.name());
         if let Some(fingerprint) = fingerprint(&self.file) {
             metadata += ",fingerprint ";
@@ -210,9 +210,10 @@ pub async fn remove(id: &str) {
 
 /// What a file is known by after a reload: its name, size and time of change.
 pub fn fingerprint(file: &File) -> Option<String> {
+    // Whole numbers: writing others down would weigh more than the rest of this file.
     let parts = [
-        &*file.last_modified().to_string(),
-        &file.size().to_string(),
+        &*(file.last_modified() as i64).to_string(),
+        &(file.size() as u64).to_string(),
         &file.name(),
     ];
     Some(parts.join(" ")).filter(|text| text.len() <= FINGERPRINT_MAX_BYTES)

@@ -6,14 +6,8 @@ mod shelf;
 mod uploads;
 
 use crate::{
-    api::{
-        coach::coach_status,
-        material::{
-            AddSample, CancelMaterial, DeleteMaterial, RenameMaterial, ReprocessMaterial,
-            RetryMaterial, UnlockMaterial, materials,
-        },
-    },
-    browser::{events, kept::Kept},
+    api::{coach::coach_status, material::materials},
+    browser::{events, form::Submitted, kept::Kept},
     error::AppError,
     model::{id::MaterialId, material::Material},
     ports::FormState,
@@ -22,15 +16,16 @@ use crate::{
         notice::{EmptyState, Notice, Problem},
     },
 };
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::{ev::SubmitEvent, prelude::*, task::spawn_local};
 use leptos_meta::Title;
 use leptos_router::{LazyRoute, lazy_route};
-use row::{Actions, MaterialRow};
+use row::MaterialRow;
 use shelf::Shelf;
 use uploads::Uploads;
 
 /// Below this many materials the library still offers the sample.
 const FEW: usize = 4;
+const ADD_SAMPLE: &str = "/api/fn/add_sample";
 
 /// The library page.
 pub struct LibraryRoute;
@@ -96,74 +91,46 @@ fn NotTaken() -> impl IntoView {
 #[component]
 fn Stacks(materials: Vec<Material>) -> impl IntoView {
     let shelf = Shelf::new(materials);
-    let add = ServerAction::<AddSample>::new();
-    let actions = Actions {
-        cancel: ServerAction::<CancelMaterial>::new(),
-        retry: ServerAction::<RetryMaterial>::new(),
-        reprocess: ServerAction::<ReprocessMaterial>::new(),
-        unlock: ServerAction::<UnlockMaterial>::new(),
-        rename: ServerAction::<RenameMaterial>::new(),
-        delete: ServerAction::<DeleteMaterial>::new(),
-    };
-    let problems = [
-        outcome(add, shelf),
-        outcome(actions.cancel, shelf),
-        outcome(actions.retry, shelf),
-        outcome(actions.reprocess, shelf),
-        outcome(actions.unlock, shelf),
-        outcome(actions.rename, shelf),
-    ];
-    let deleted = actions.delete.value();
-    Effect::new(move |_| {
-        if let Some(Ok(())) = deleted.get() {
-            shelf.refresh();
-        }
-    });
+    let problem = RwSignal::new(None::<AppError>);
+    let submit = move |event: SubmitEvent| act(&event, shelf, problem);
     follow(shelf);
 
-    let problem = move || {
-        problems
-            .iter()
-            .find_map(|problem| problem.get())
-            .or_else(|| deleted.get().and_then(Result::err))
-            .map(|error| view! { <Problem error /> })
-    };
     let is_empty = Memo::new(move |_| shelf.count() == 0);
     let offers_sample = Memo::new(move |_| shelf.count() < FEW && !shelf.has_sample());
 
     view! {
         <Uploads shelf />
-        {problem}
+        {move || problem.get().map(|error| view! { <Problem error /> })}
         <p class="visually-hidden" role="status">{move || shelf.said()}</p>
         <Together shelf />
-        {move || if is_empty.get() {
+        <div class="stack" on:submit=submit>{move || if is_empty.get() {
             view! {
                 <EmptyState
                     title="Nothing on the shelf yet"
                     sentence="Upload a document above, or take the two-page sample on the heart to try the coach at once."
                 >
-                    <ActionForm action=add>
+                    <form method="post" action=ADD_SAMPLE>
                         <button class="button" type="submit">"Add the sample"</button>
-                    </ActionForm>
+                    </form>
                 </EmptyState>
             }.into_any()
         } else {
             view! {
                 <ul class="shelf">
                     <For each=move || shelf.rows() key=|row| row.id let:row>
-                        <MaterialRow row actions />
+                        <MaterialRow row />
                     </For>
                 </ul>
                 {move || offers_sample.get().then(|| view! {
-                    <ActionForm action=add>
+                    <form method="post" action=ADD_SAMPLE>
                         <p class="aside">
                             "Something to try things on? "
                             <button class="link" type="submit">"Add the two-page sample"</button>
                         </p>
-                    </ActionForm>
+                    </form>
                 })}
             }.into_any()
-        }}
+        }}</div>
     }
 }
 
@@ -172,34 +139,47 @@ fn Stacks(materials: Vec<Material>) -> impl IntoView {
 fn Together(shelf: Shelf) -> impl IntoView {
     let together = Memo::new(move |_| shelf.together());
     let is_shown = Memo::new(move |_| together.get().is_some());
+    let words = move || {
+        together.get().map(|all| {
+            let documents = label::count(u64::from(all.documents), "document");
+            let done = all.documents_done.to_string();
+            [&done, " of ", &documents, " read", &all.pace].concat()
+        })
+    };
+    let pages = move || together.get().map_or(0, |all| all.pages).max(1).to_string();
+    let pages_done = move || {
+        let done = together.get().map_or(0, |all| all.pages_done);
+        done.to_string()
+    };
     view! {
-        {move || is_shown.get().then(|| {
-            let done = move || together.get().map_or(0, |(done, ..)| done).to_string();
-            let total = move || together.get().map_or(0, |(_, total, _)| total).to_string();
-            view! {
-                <div class="together" data-testid="reading-together">
-                    <p class="facts">
-                        {done} " of " {move || together.get().map(|(_, total, pace)| label::count(total as u64, "document") + " read" + &pace)}
-                    </p>
-                    <progress max=total value=done aria-label="Documents read"></progress>
-                </div>
-            }
+        {move || is_shown.get().then(|| view! {
+            <div class="together" data-testid="reading-together">
+                <p class="facts">{words}</p>
+                <progress max=pages value=pages_done aria-label="Pages read of all documents"></progress>
+            </div>
         })}
     }
 }
 
-/// Puts what an action brings on the shelf; its error, until the next try.
-fn outcome<F>(action: ServerAction<F>, shelf: Shelf) -> Memo<Option<AppError>>
-where
-    F: ServerFn<Output = Material, Error = AppError> + Clone + Send + Sync + 'static,
-{
-    let value = action.value();
-    Effect::new(move |_| {
-        if let Some(Ok(material)) = value.get() {
-            shelf.put(material);
-        }
+/// Sends one of the rows' forms and puts what it brings on the shelf.
+fn act(event: &SubmitEvent, shelf: Shelf, problem: RwSignal<Option<AppError>>) {
+    let Some(form) = Submitted::take(event) else {
+        return;
+    };
+    spawn_local(async move {
+        let refused = match form.send().await {
+            Ok(text) => {
+                match serde_json::from_str(&text) {
+                    Ok(material) => shelf.put(material),
+                    // Nothing is left of a deleted one.
+                    Err(_) => shelf.refresh(),
+                }
+                None
+            }
+            Err(error) => Some(error),
+        };
+        problem.try_set(refused);
     });
-    Memo::new(move |_| value.get().and_then(Result::err))
 }
 
 /// Keeps the shelf live while the page is open.

@@ -7,7 +7,7 @@ use super::{
     session::Visitor,
     state::AppState,
 };
-use app::error::AppError;
+use app::{error::AppError, ports::FormState};
 use axum::{
     RequestExt as _,
     body::{Body, to_bytes},
@@ -15,10 +15,22 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use leptos::prelude::provide_context;
+use leptos::{prelude::provide_context, server_fn::error::ServerFnUrlError};
 
 /// Functions that answer a visitor too, with what anybody may see.
 const OPEN: [&str; 2] = ["/api/fn/profile", "/api/fn/home"];
+/// Adds the sample; the home page has a form for it too.
+const ADD_SAMPLE: &str = "/api/fn/add_sample";
+/// What the library's plain forms call.
+const LIBRARY_FORMS: [&str; 7] = [
+    ADD_SAMPLE,
+    "/api/fn/cancel_material",
+    "/api/fn/retry_material",
+    "/api/fn/reprocess_material",
+    "/api/fn/unlock_material",
+    "/api/fn/rename_material",
+    "/api/fn/delete_material",
+];
 /// Largest error a function answers with, in bytes; larger ones are not looked into.
 const ERROR_MAX_BYTES: usize = 64 * 1024;
 
@@ -32,6 +44,7 @@ pub async fn call(State(state): State<AppState>, visitor: Visitor, request: Requ
             .into_response();
     }
     let path = request.uri().path().to_owned();
+    let host = request.headers().get(header::HOST).cloned();
     let ports = pages::ports(&state, &visitor);
     let form = pages::usual_form(&state);
     let context = move || {
@@ -43,6 +56,9 @@ pub async fn call(State(state): State<AppState>, visitor: Visitor, request: Requ
             .await
             .into_response();
     let mut response = with_its_status(response).await;
+    if let Some(error) = refused_form(&path, &response) {
+        return show_library(&state, &visitor, host, error).await;
+    }
     send_to_a_page(&path, &mut response);
     response.headers_mut().insert(
         header::CACHE_CONTROL,
@@ -51,19 +67,43 @@ pub async fn call(State(state): State<AppState>, visitor: Visitor, request: Requ
     response
 }
 
+/// What one of the library's plain forms was refused for. Leptos sends such a form back to its page
+/// with the error in the address; the page itself says it better.
+fn refused_form(path: &str, response: &Response) -> Option<AppError> {
+    if !LIBRARY_FORMS.contains(&path) {
+        return None;
+    }
+    let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
+    let (_, query) = location.split_once('?')?;
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == "__err")
+        .map(|(_, error)| ServerFnUrlError::decode_err(&error))
+}
+
+/// The library with what was refused, in the place of the form's own address.
+async fn show_library(
+    state: &AppState,
+    visitor: &Visitor,
+    host: Option<HeaderValue>,
+    error: AppError,
+) -> Response {
+    let form = FormState {
+        problem: Some(error.message.clone()),
+        ..pages::usual_form(state)
+    };
+    let page = pages::render(state, visitor, form, pages::get_of("/library", host)).await;
+    Problem::from(error).over(page)
+}
+
 /// Where a plain form leads: back to its page without the question mark Leptos leaves there, and the
 /// sample to the library, where it can be seen.
 fn send_to_a_page(path: &str, response: &mut Response) {
-    let Some(location) = response
-        .headers()
-        .get(header::LOCATION)
-        .and_then(|location| location.to_str().ok())
-    else {
+    let location = response.headers().get(header::LOCATION);
+    let Some(location) = location.and_then(|location| location.to_str().ok()) else {
         return;
     };
-    let came_back_whole = !location.contains("__err=");
     let page = match path {
-        "/api/fn/add_sample" if came_back_whole => "/library",
+        ADD_SAMPLE => "/library",
         _ => location.strip_suffix('?').unwrap_or(location),
     };
     if let Ok(page) = HeaderValue::try_from(page) {

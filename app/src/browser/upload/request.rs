@@ -55,7 +55,7 @@ impl Line {
         piece: &Blob,
         on_sent: Box<dyn Fn(f64)>,
     ) -> Reply {
-        let at = at.to_string();
+        let at = (at as u64).to_string();
         let headers = [
             ("Upload-Offset", &*at),
             ("Content-Type", "application/offset+octet-stream"),
@@ -152,9 +152,12 @@ impl Reply {
         self.0.as_ref()?.get_response_header(name).ok()?
     }
 
-    /// A header that holds a number.
+    /// A header that holds a whole number.
     pub fn number(&self, name: &str) -> Option<f64> {
-        self.header(name)?.parse().ok()
+        self.header(name)?
+            .parse()
+            .ok()
+            .map(|number: u64| number as f64)
     }
 
     /// The sentence of a problem (RFC 9457).

@@ -2,10 +2,7 @@
 
 use super::shelf::Row;
 use crate::{
-    api::material::{
-        CancelMaterial, DeleteMaterial, RenameMaterial, ReprocessMaterial, RetryMaterial,
-        UnlockMaterial, page_faults,
-    },
+    api::material::page_faults,
     model::{
         id::MaterialId,
         material::{FailureKind, Material, MaterialState, PageFault, TITLE_MAX_CHARS},
@@ -25,18 +22,8 @@ use wasm_bindgen::JsCast;
 /// Failed pages listed one by one; past it, the document is at fault and not its pages.
 const FAULTS_SHOWN: usize = 200;
 
-/// What the rows' forms do; the page holds one of each and shows their problems.
-#[derive(Clone, Copy)]
-pub struct Actions {
-    pub cancel: ServerAction<CancelMaterial>,
-    pub retry: ServerAction<RetryMaterial>,
-    pub reprocess: ServerAction<ReprocessMaterial>,
-    pub unlock: ServerAction<UnlockMaterial>,
-    pub rename: ServerAction<RenameMaterial>,
-    pub delete: ServerAction<DeleteMaterial>,
-}
-
 /// What a material's state lets a student do with it.
+/// Its forms are plain ones; the page sends them when it is awake.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Offer {
     Stop,
@@ -57,9 +44,20 @@ fn offer(material: &Material) -> Offer {
     }
 }
 
+/// The form of one button that goes with it: its server function, and its word.
+const fn button(offer: Offer) -> Option<(&'static str, &'static str)> {
+    match offer {
+        Offer::Stop => Some(("/api/fn/cancel_material", "Stop")),
+        Offer::TryAgain => Some(("/api/fn/retry_material", "Try again")),
+        Offer::ReadAgain => Some(("/api/fn/reprocess_material", "Read again")),
+        // Needs the password.
+        Offer::Unlock => None,
+    }
+}
+
 /// The row.
 #[component]
-pub fn MaterialRow(row: Row, actions: Actions) -> impl IntoView {
+pub fn MaterialRow(row: Row) -> impl IntoView {
     let id = row.id.to_string();
     let anchor = anchor(&id);
     let material = RwSignal::from(row.material);
@@ -82,49 +80,34 @@ pub fn MaterialRow(row: Row, actions: Actions) -> impl IntoView {
                 })}
             </p>
             {move || material.with(|material| material.note.clone()).map(|note| view! { <p class="facts note">{note}</p> })}
-            {move || (offer.get() == Offer::Unlock).then(|| view! { <Unlock id=id.get_value() action=actions.unlock /> })}
+            {move || (offer.get() == Offer::Unlock).then(|| view! { <Unlock id=id.get_value() /> })}
             <Faults id=row.id material />
             <div class="row-actions">
-                {move || match offer.get() {
-                    Offer::Stop => view! {
-                        <ActionForm action=actions.cancel>
-                            <input type="hidden" name="id" value=id.get_value() />
-                            <button class="link" type="submit">"Stop"</button>
-                        </ActionForm>
-                    }.into_any(),
-                    Offer::TryAgain => view! {
-                        <ActionForm action=actions.retry>
-                            <input type="hidden" name="id" value=id.get_value() />
-                            <button class="link" type="submit">"Try again"</button>
-                        </ActionForm>
-                    }.into_any(),
-                    Offer::ReadAgain => view! {
-                        <ActionForm action=actions.reprocess>
-                            <input type="hidden" name="id" value=id.get_value() />
-                            <button class="link" type="submit">"Read again"</button>
-                        </ActionForm>
-                    }.into_any(),
-                    Offer::Unlock => ().into_any(),
-                }}
+                {move || button(offer.get()).map(|(action, word)| view! {
+                    <form method="post" action=action>
+                        <input type="hidden" name="id" value=id.get_value() />
+                        <button class="link" type="submit">{word}</button>
+                    </form>
+                })}
                 <details name=id.get_value() on:submit=fold>
                     <summary>"Rename"</summary>
                     <div class="panel">
-                        <ActionForm action=actions.rename>
+                        <form method="post" action="/api/fn/rename_material">
                             <input type="hidden" name="id" value=id.get_value() />
                             <label for=field.clone()>"New title"</label>
                             <input id=field name="title" type="text" required maxlength=TITLE_MAX_CHARS.to_string() value=title />
                             <button class="button" type="submit">"Rename"</button>
-                        </ActionForm>
+                        </form>
                     </div>
                 </details>
                 <details name=id.get_value() on:submit=fold>
                     <summary>"Delete"</summary>
                     <div class="panel">
-                        <ActionForm action=actions.delete>
+                        <form method="post" action="/api/fn/delete_material">
                             <input type="hidden" name="id" value=id.get_value() />
                             <p>"This removes the file, its pages and its passages. Answers that quote it keep their words, but their links end."</p>
                             <button class="button danger" type="submit">"Delete \u{201c}" {title} "\u{201d} and everything made from it"</button>
-                        </ActionForm>
+                        </form>
                     </div>
                 </details>
             </div>
@@ -140,17 +123,17 @@ fn pages_so_far(material: &Material) -> Option<u32> {
 
 /// Asks for a locked document's password. It is sent once and kept nowhere.
 #[component]
-fn Unlock(id: String, action: ServerAction<UnlockMaterial>) -> impl IntoView {
+fn Unlock(id: String) -> impl IntoView {
     let field = "password-".to_owned() + &id;
     view! {
         <div class="unlock">
-            <ActionForm action=action>
+            <form method="post" action="/api/fn/unlock_material">
                 <input type="hidden" name="id" value=id />
                 <label for=field.clone()>"Password of this document"</label>
                 <input id=field name="password" type="password" required autocomplete="off" />
                 <button class="button" type="submit">"Open it"</button>
                 <p class="hint">"It is used to read the document once and is not kept."</p>
-            </ActionForm>
+            </form>
         </div>
     }
 }

@@ -27,6 +27,18 @@ impl Row {
     }
 }
 
+/// How far all documents on their way have come.
+#[derive(Clone, Default, PartialEq)]
+pub struct Together {
+    pub documents: u32,
+    pub documents_done: u32,
+    /// Of the documents that are opened already.
+    pub pages: u32,
+    pub pages_done: u32,
+    /// In words.
+    pub pace: String,
+}
+
 /// The rows, newest first, and what a screen reader is told about them. Uploads may outlive the
 /// page, so nothing here minds that its signals are gone.
 #[derive(Clone, Copy)]
@@ -68,35 +80,41 @@ impl Shelf {
         })
     }
 
-    /// How far all that is on its way has come, tracked: documents that have arrived and documents in
-    /// all, and their pace in words. `None` while nothing moves.
-    pub fn together(self) -> Option<(usize, usize, String)> {
+    /// How far all that is on its way has come, tracked; `None` while nothing moves.
+    pub fn together(self) -> Option<Together> {
         let batch = self.batch.get();
+        let mut together = Together::default();
         let (mut moving, mut pages_per_second) = (0, 0.0);
         // Not known before every document has been opened.
-        let mut pages_left = Some(0);
+        let mut is_known = true;
         for row in self.rows.get() {
+            if !batch.contains(&row.id) {
+                continue;
+            }
             row.material.with(|material| {
-                if !is_moving(material) {
-                    return;
+                let pages = material.page_count.unwrap_or(0);
+                together.documents += 1;
+                together.pages += pages;
+                if is_moving(material) {
+                    moving += 1;
+                    is_known &= material.page_count.is_some();
+                    together.pages_done += material.pages_searchable.min(pages);
+                    pages_per_second +=
+                        f64::from(material.pace.map_or(0.0, |pace| pace.pages_per_second));
+                } else {
+                    together.documents_done += 1;
+                    together.pages_done += pages;
                 }
-                moving += 1;
-                pages_per_second +=
-                    f64::from(material.pace.map_or(0.0, |pace| pace.pages_per_second));
-                pages_left = pages_left
-                    .zip(material.page_count)
-                    .map(|(left, pages)| left + pages.saturating_sub(material.pages_searchable));
             });
         }
         if moving == 0 {
             return None;
         }
-        let remaining_seconds = pages_left
-            .filter(|_| pages_per_second > 0.0)
-            .map(|left| (f64::from(left) / pages_per_second).ceil() as u32);
-        let total = batch.len().max(moving);
-        let pace = label::pace(pages_per_second, remaining_seconds);
-        Some((total - moving, total, pace))
+        let pages_left = f64::from(together.pages - together.pages_done);
+        let remaining_seconds = (is_known && pages_per_second > 0.0)
+            .then(|| (pages_left / pages_per_second).ceil() as u32);
+        together.pace = label::pace(pages_per_second, remaining_seconds);
+        Some(together)
     }
 
     /// The latest announcement, tracked.
