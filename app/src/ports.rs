@@ -9,7 +9,9 @@ use crate::{
         analytics::{AnalyticsPage, Overview, Standing},
         coach::{CoachStatus, Conversation, ConversationSummary},
         id::{ConversationId, MaterialId, UserId},
-        material::{HighlightRequest, Material, PageFault, PageView},
+        material::{
+            Area, HighlightRequest, Material, OutlineEntry, PageFault, PageHit, PageView, Span,
+        },
     },
 };
 use async_trait::async_trait;
@@ -33,6 +35,20 @@ pub trait Materials: Send + Sync {
         page: u32,
         highlight: HighlightRequest,
     ) -> Answer<PageView>;
+    /// Bookmarks, chapters or slide titles, in order; empty where there are none.
+    async fn outline(&self, user: UserId, id: MaterialId) -> Answer<Vec<OutlineEntry>>;
+    /// Where these words stand, in reading order and at most `HITS_MAX` places; capitals, accents
+    /// and line breaks make no difference.
+    async fn find_in(&self, user: UserId, id: MaterialId, words: &str) -> Answer<Vec<PageHit>>;
+    /// Where stretches of a page's text are on its picture, one list for each of them; empty for
+    /// what cannot be found there.
+    async fn page_areas(
+        &self,
+        user: UserId,
+        id: MaterialId,
+        page: u32,
+        spans: &[Span],
+    ) -> Answer<Vec<Vec<Area>>>;
     /// Gives a material another title (1 to `TITLE_MAX_CHARS` characters after trimming).
     async fn rename(&self, user: UserId, id: MaterialId, title: &str) -> Answer<Material>;
     /// Removes a material with its file and everything made from it; stops its ingest.
@@ -129,6 +145,11 @@ pub struct RefusedFile {
     /// What was wrong and what to do.
     pub reason: String,
 }
+
+/// Says with which HTTP status the page is answered. Provided as context by the server; in the
+/// browser there is none, and nobody to tell.
+#[derive(Clone)]
+pub struct AnswerStatus(pub Arc<dyn Fn(u16) + Send + Sync>);
 
 /// Marks a page that must work as plain HTML forms and therefore ships no script: sign-in and
 /// sign-up. Provided as context by the server.

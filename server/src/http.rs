@@ -18,6 +18,7 @@ pub mod measure;
 pub mod next;
 pub mod origin;
 pub mod pages;
+pub mod pictures;
 pub mod problem;
 pub mod serve;
 pub mod session;
@@ -58,6 +59,7 @@ pub fn router(state: AppState) -> Router {
         )
         .merge(tus::routes())
         .route("/files/{id}", get(files::original))
+        .route("/files/{id}/pages/{page}", get(pictures::picture))
         .route("/api/events", get(events::events))
         .route("/api/chat/ws", get(socket::coach_socket));
     let with_session = timed

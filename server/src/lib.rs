@@ -12,10 +12,12 @@ pub mod clock;
 pub mod coach;
 pub mod config;
 pub mod failpoint;
+pub mod find;
 pub mod http;
 pub mod ingest;
 pub mod prose;
 pub mod provider;
+pub mod render;
 pub mod retrieval;
 pub mod services;
 pub mod store;
@@ -35,6 +37,7 @@ use ingest::{
 };
 use leptos::config::{Env, LeptosOptions};
 use provider::{EmbedderSlot, EmbedderSource};
+use render::Renderer;
 use retrieval::Retrieval;
 use secrecy::SecretString;
 use std::{
@@ -157,6 +160,15 @@ impl Application {
             tasks.clone(),
         );
         uploads.resume().await.map_err(StartError::Uploads)?;
+        let renderer = Renderer::open(
+            db.clone(),
+            files.clone(),
+            &config.data_dir,
+            config.extractor.clone(),
+        )
+        .await
+        .map_err(|error| StartError::DataDir(config.data_dir.clone(), error))?;
+        let renderer = Arc::new(renderer);
         let coach = Coach::new(
             db.clone(),
             Retrieval::new(db.clone(), slot.clone(), Arc::clone(&changes)),
@@ -170,6 +182,7 @@ impl Application {
             db.clone(),
             Arc::clone(&accounts),
             Arc::clone(&ingest),
+            Arc::clone(&renderer),
             Arc::clone(&coach),
             Arc::clone(&analytics),
         );
@@ -183,6 +196,7 @@ impl Application {
             ingest,
             uploads,
             files,
+            renderer,
             coach,
             analytics,
             slot,

@@ -9,6 +9,7 @@ use server::{
     clock::Clock,
     config::Config,
     ingest::{self, files::Files},
+    render,
     store::Db,
     telemetry,
 };
@@ -25,6 +26,7 @@ Usage:
   server reset-password EMAIL   give an account a new password, print it once, end its sessions
   server sweep                  look for files and rows left behind, remove what nobody can reach, print the counts
   server extract FILE           print a document's text as JSON lines, one per page
+  server render FILE PAGE WIDTH print the picture of a PDF's page (PNG), 200, 900 or 1800 pixels wide
   server --version | --help";
 
 fn main() -> ExitCode {
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         // Before anything else: the child runs with an empty environment and little memory.
         Some("extract") => ingest::extract::extract_command(args),
         Some("recognise") => ingest::ocr::recognise_command(args),
+        Some("render") => render::render_command(args),
         Some("--help" | "-h" | "help") => {
             println!("{USAGE}");
             ExitCode::SUCCESS

@@ -6,8 +6,10 @@ use crate::{
     accounts::{AccountError, Accounts},
     analytics::{Activity, Analytics, AnalyticsError},
     coach::{Coach, CoachError},
+    find::Needle,
     ingest::{Ingest, IngestError},
-    store::{Db, StoreError, materials},
+    render::{RenderError, Renderer},
+    store::{Db, StoreError, materials, reading},
 };
 use app::{
     charts,
@@ -17,7 +19,10 @@ use app::{
         analytics::{AnalyticsPage, Overview, Standing},
         coach::{CoachStatus, Conversation, ConversationSummary},
         id::{ConversationId, MaterialId, UserId},
-        material::{HighlightRequest, Material, PageFault, PageView, Span, TITLE_MAX_CHARS},
+        material::{
+            Area, FIND_MAX_CHARS, HITS_MAX, HighlightRequest, Material, OutlineEntry, PageFault,
+            PageHit, PageView, Span, TITLE_MAX_CHARS,
+        },
     },
     ports::{self, Answer, Services},
 };
@@ -29,18 +34,27 @@ use std::{fmt::Display, sync::Arc};
 const DAYS_MAX: u32 = 365;
 /// Longest password of a document, in bytes: PDF readers look at no more than 127.
 const DOCUMENT_PASSWORD_MAX_BYTES: usize = 127;
+/// Pages searched in one go: little enough to hold in memory whatever is on them.
+const PAGES_AT_ONCE: u32 = 20;
+/// Stretches of a page that are looked for on its picture in one request.
+const SPANS_MAX: usize = HITS_MAX + 1;
 
 /// Bundles the ports for the pages.
 pub fn services(
     db: Db,
     accounts: Arc<Accounts>,
     ingest: Arc<Ingest>,
+    renderer: Arc<Renderer>,
     coach: Arc<Coach>,
     analytics: Arc<Analytics>,
 ) -> Services {
     Services {
         accounts: Arc::new(AccountsPort(accounts)),
-        materials: Arc::new(MaterialsPort { db, ingest }),
+        materials: Arc::new(MaterialsPort {
+            db,
+            ingest,
+            renderer,
+        }),
         coach: Arc::new(CoachPort(coach)),
         analytics: Arc::new(AnalyticsPort(analytics)),
     }
@@ -111,9 +125,29 @@ fn parse_title(title: &str) -> Answer<String> {
     Ok(title)
 }
 
+/// What a picture that cannot be made is called towards a user.
+pub fn render_error(error: &RenderError) -> AppError {
+    match error {
+        RenderError::NoSuchMaterial | RenderError::NoSuchPage | RenderError::NotAPdf => {
+            AppError::new(ErrorKind::NotFound, error.to_string())
+        }
+        RenderError::Locked | RenderError::Broken | RenderError::TooHeavy => {
+            AppError::invalid(error.to_string())
+        }
+        RenderError::Busy => AppError::new(ErrorKind::Limited, error.to_string()),
+        RenderError::Store(error) => store_error(error),
+        RenderError::Spawn(_) => told(
+            ErrorKind::Internal,
+            "The server could not draw this page. Try again; if it stays, look at the server's log.",
+            error,
+        ),
+    }
+}
+
 struct MaterialsPort {
     db: Db,
     ingest: Arc<Ingest>,
+    renderer: Arc<Renderer>,
 }
 
 #[async_trait]
@@ -165,6 +199,82 @@ impl ports::Materials for MaterialsPort {
         })
     }
 
+    async fn outline(&self, user: UserId, id: MaterialId) -> Answer<Vec<OutlineEntry>> {
+        self.get(user, id).await?;
+        reading::outline(&self.db, user, id)
+            .await
+            .map_err(|error| store_error(&error))
+    }
+
+    async fn find_in(&self, user: UserId, id: MaterialId, words: &str) -> Answer<Vec<PageHit>> {
+        self.get(user, id).await?;
+        if words.chars().count() > FIND_MAX_CHARS {
+            return Err(AppError::invalid(format!(
+                "Look for at most {FIND_MAX_CHARS} characters at once."
+            )));
+        }
+        let Some(needle) = Needle::parse(words) else {
+            return Ok(Vec::new());
+        };
+        let needle = Arc::new(needle);
+        let mut hits = Vec::new();
+        let mut last = 0;
+        while hits.len() < HITS_MAX {
+            let pages = reading::pages_after(&self.db, user, id, last, PAGES_AT_ONCE)
+                .await
+                .map_err(|error| store_error(&error))?;
+            let Some((number, _)) = pages.last() else {
+                break;
+            };
+            last = *number;
+            let (needle, room) = (Arc::clone(&needle), HITS_MAX - hits.len());
+            // A page may hold megabytes of text, and other requests have to go on meanwhile.
+            let found = tokio::task::spawn_blocking(move || {
+                let mut found = Vec::new();
+                for (page, text) in &pages {
+                    found.extend(needle.hits(*page, text, room - found.len()));
+                }
+                found
+            });
+            hits.extend(found.await.map_err(|error| {
+                told(
+                    ErrorKind::Internal,
+                    "The search broke off. Try again.",
+                    &error,
+                )
+            })?);
+        }
+        Ok(hits)
+    }
+
+    async fn page_areas(
+        &self,
+        user: UserId,
+        id: MaterialId,
+        page: u32,
+        spans: &[Span],
+    ) -> Answer<Vec<Vec<Area>>> {
+        let text = materials::page_text(&self.db, user, id, page)
+            .await
+            .map_err(|error| store_error(&error))?
+            .ok_or_else(|| AppError::not_found("page"))?;
+        let spans: Vec<Span> = spans.iter().take(SPANS_MAX).copied().collect();
+        let count = spans.len();
+        match self.renderer.areas(user, id, page, text, spans).await {
+            Ok(areas) => Ok(areas),
+            // What has no picture has no places on it; the text is marked all the same.
+            Err(
+                RenderError::NotAPdf
+                | RenderError::Locked
+                | RenderError::Broken
+                | RenderError::TooHeavy
+                | RenderError::NoSuchPage
+                | RenderError::Busy,
+            ) => Ok(vec![Vec::new(); count]),
+            Err(error) => Err(render_error(&error)),
+        }
+    }
+
     async fn rename(&self, user: UserId, id: MaterialId, title: &str) -> Answer<Material> {
         let title = parse_title(title)?;
         self.ingest
@@ -176,7 +286,10 @@ impl ports::Materials for MaterialsPort {
 
     async fn delete(&self, user: UserId, id: MaterialId) -> Answer<()> {
         match self.ingest.delete(user, id).await {
-            Ok(true) => Ok(()),
+            Ok(true) => {
+                self.renderer.forget(user, id).await;
+                Ok(())
+            }
             Ok(false) => Err(no_material()),
             Err(error) => Err(ingest_error(&error)),
         }

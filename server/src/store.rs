@@ -12,6 +12,7 @@ pub mod materials;
 pub mod orphans;
 pub mod passages;
 pub mod uploads;
+pub mod reading;
 
 use sqlx::{
     Sqlite, SqlitePool, Transaction,

@@ -4,7 +4,9 @@ use crate::{
     error::AppError,
     model::{
         id::MaterialId,
-        material::{HighlightRequest, Material, PageFault, PageView},
+        material::{
+            Area, HighlightRequest, Material, OutlineEntry, PageFault, PageHit, PageView, Span,
+        },
     },
 };
 use leptos::prelude::*;
@@ -33,6 +35,31 @@ pub async fn material_page(
 ) -> Result<PageView, AppError> {
     let (services, user) = super::signed_in()?;
     services.materials.page(user, id, page, highlight).await
+}
+
+/// A material's bookmarks, chapters or slide titles.
+#[server(prefix = "/api/fn", endpoint = "outline")]
+pub async fn outline(id: MaterialId) -> Result<Vec<OutlineEntry>, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.outline(user, id).await
+}
+
+/// Where words stand in a material.
+#[server(prefix = "/api/fn", endpoint = "find_in")]
+pub async fn find_in(id: MaterialId, words: String) -> Result<Vec<PageHit>, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.find_in(user, id, &words).await
+}
+
+/// Where stretches of a page's text are on its picture.
+#[server(prefix = "/api/fn", endpoint = "page_areas")]
+pub async fn page_areas(
+    id: MaterialId,
+    page: u32,
+    #[server(default)] spans: Vec<Span>,
+) -> Result<Vec<Vec<Area>>, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.materials.page_areas(user, id, page, &spans).await
 }
 
 /// Gives a material another title.

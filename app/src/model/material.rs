@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 
 /// Most characters a title may hold.
 pub const TITLE_MAX_CHARS: usize = 200;
+/// Most places a search within one material answers: more than anybody steps through.
+pub const HITS_MAX: usize = 200;
+/// Most characters looked for within a material; a long sentence fits.
+pub const FIND_MAX_CHARS: usize = 200;
+/// Widths of a page's picture, in pixels: in the strip of thumbnails, on an ordinary screen, and on
+/// a fine screen or enlarged.
+pub const PICTURE_WIDTHS: [u32; 3] = [200, 900, 1_800];
 
 /// File name of the built-in sample, by which the library knows that it is there.
 pub const SAMPLE_FILE_NAME: &str = "Cardiac output in two pages.md";
@@ -160,6 +167,15 @@ pub struct PageHit {
     pub before: String,
     pub found: String,
     pub after: String,
+}
+
+/// A part of a page's picture, in ten-thousandths of its width and height from the upper left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Area {
+    pub left: u16,
+    pub top: u16,
+    pub width: u16,
+    pub height: u16,
 }
 
 /// One page as the reader shows it.

@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     ingest::{Ingest, files::Files, uploads::Uploads},
     provider::EmbedderSlot,
+    render::Renderer,
     store::Db,
 };
 use app::ports::Services;
@@ -30,6 +31,8 @@ pub struct AppState {
     pub uploads: Arc<Uploads>,
     /// The original files on disk.
     pub files: Files,
+    /// Draws the pages of PDFs.
+    pub renderer: Arc<Renderer>,
     pub coach: Arc<Coach>,
     pub analytics: Arc<Analytics>,
     /// Holds the embedding model once it is loaded.

@@ -9,7 +9,7 @@ mod archive;
 mod book;
 mod flow;
 mod layout;
-pub(super) mod limits;
+pub(crate) mod limits;
 mod outline;
 mod pdf;
 mod picture;
@@ -42,7 +42,7 @@ pub const DOCUMENT_TEXT_MAX_BYTES: usize = 64_000_000;
 const FILE_MAX_BYTES: u64 = 200_000_000;
 /// Stack of the working thread: parsers recurse with the nesting of the document. Fits the
 /// address space many times.
-const STACK_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const STACK_BYTES: usize = 64 * 1024 * 1024;
 /// Longest password read, in bytes: PDF looks at 127.
 const PASSWORD_MAX_BYTES: u64 = 1_024;
 /// Says that a password follows on standard input; without it nothing waits for one.

@@ -10,7 +10,7 @@ pub(super) const GAVE_UP: &str = "Reading this document took more time or memory
 #[cfg(unix)]
 pub use unix::apply_to_tool;
 #[cfg(unix)]
-pub(super) use unix::{allow_another_page, apply, forbid_new_files};
+pub(crate) use unix::{allow_another_page, apply, forbid_new_files};
 
 #[cfg(not(unix))]
 mod other {
@@ -27,7 +27,7 @@ mod other {
 #[cfg(not(unix))]
 pub use other::apply_to_tool;
 #[cfg(not(unix))]
-pub(super) use other::{allow_another_page, apply, forbid_new_files};
+pub(crate) use other::{allow_another_page, apply, forbid_new_files};
 
 #[cfg(unix)]
 #[allow(unsafe_code)]
