@@ -1,70 +1,86 @@
-//! The reader: one page of a document as text, the cited passage marked, the original a click away.
-//! This file is the route, the address and the layout; the text and the pager have their own.
+//! The reader: a page of a document as text and as it looks in the original, side by side, with the
+//! cited passage marked on both. This file is the route, what it loads, and the layout; each part
+//! of the layout has a file of its own.
+//!
+//! The page number comes from the address and from nowhere else, so links, the history and plain
+//! forms without a script all work alike. What the student chooses for herself (text, page or both;
+//! how large) is no part of it.
 
+mod address;
+mod find;
+mod keys;
+mod live;
+mod outline;
 mod pager;
+mod picture;
+mod strip;
 mod text;
+mod views;
 
 use crate::{
     api,
-    error::{AppError, ErrorKind},
+    error::AppError,
     model::{
         id::MaterialId,
-        material::{HighlightRequest, Material, MaterialState, MediaType, PageView, Span},
+        material::{Material, MaterialState, MediaType, PageHit, PageView},
     },
+    ports::AnswerStatus,
     widgets::{
         icon::{Glyph, Icon},
+        label,
         material::{StateLabel, facts},
         notice::Problem,
     },
 };
-use leptos::{either::Either, prelude::*};
+use address::{Wanted, page_address};
+use find::{FindForm, Found, go_to_first};
+use keys::{Keys, listen};
+use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{LazyRoute, hooks::use_location, lazy_route, params::ParamsMap};
-use pager::{Pager, turn_with_arrow_keys};
-use text::PageText;
+use leptos_router::{LazyRoute, hooks::use_location, lazy_route};
+use outline::Outline;
+use pager::Pager;
+use picture::PagePicture;
+use strip::Strip;
+use text::TextPane;
+use views::{Views, Zoom};
 
-/// What the address asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Wanted {
-    /// `None` when it is no id.
-    material: Option<MaterialId>,
-    /// From 1; 0 when it is no number, and then there is no such page.
-    page: u32,
-    highlight: HighlightRequest,
+/// What the page loads.
+type Hits = Resource<Result<Vec<PageHit>, AppError>>;
+type Opened = Resource<Result<PageView, AppError>>;
+
+/// What every part of the reader is given.
+#[derive(Clone, Copy)]
+struct Desk {
+    material: MaterialId,
+    wanted: Memo<Wanted>,
+    /// As it is now; moves while the document is still being read.
+    live: RwSignal<Material>,
+    /// The text of the page in the address.
+    opened: Opened,
+    /// Where the words in the address stand.
+    hits: Hits,
+    zoom: Zoom,
 }
 
-impl Wanted {
-    /// `None` for the address of another page.
-    fn of(path: &str, query: &ParamsMap) -> Option<Self> {
-        let id = path.strip_prefix("/library/")?.trim_end_matches('/');
-        let number = |name| query.get_str(name).and_then(|text| text.parse().ok());
-        let span = match (number("from"), number("to")) {
-            (Some(start), Some(end)) if start < end => Some(Span { start, end }),
-            _ => None,
-        };
-        Some(Self {
-            material: id.parse().ok(),
-            page: match query.get_str("page") {
-                None | Some("") => 1,
-                Some(text) => text.trim().parse().unwrap_or(0),
-            },
-            highlight: HighlightRequest {
-                chunk: query.get_str("chunk").and_then(|text| text.parse().ok()),
-                span,
-            },
-        })
+impl Desk {
+    fn page(self) -> u32 {
+        self.wanted.with(|wanted| wanted.page)
     }
-}
 
-/// The reader's address for a page.
-fn address(material: MaterialId, page: u32) -> String {
-    [
-        "/library/",
-        &material.to_string(),
-        "?page=",
-        &page.to_string(),
-    ]
-    .concat()
+    fn pages(self) -> u32 {
+        self.live
+            .with(|material| material.page_count.unwrap_or_default())
+    }
+
+    fn find(self) -> String {
+        self.wanted.with(|wanted| wanted.find.clone())
+    }
+
+    /// The address of another page.
+    fn address(self, page: u32) -> String {
+        page_address(self.material, page, &self.find())
+    }
 }
 
 /// `/library/:id`
@@ -88,178 +104,182 @@ fn reader() -> impl IntoView {
         let now = location
             .pathname
             .with(|path| location.query.with(|query| Wanted::of(path, query)));
-        now.or(last.copied()).unwrap_or(Wanted {
-            material: None,
-            page: 1,
-            highlight: HighlightRequest::default(),
-        })
+        now.or(last.cloned()).unwrap_or_else(Wanted::nothing)
     });
     let material = Resource::new(
         move || wanted.with(|wanted| wanted.material),
         |id| async move {
             match id {
                 Some(id) => api::material::material(id).await,
-                None => Err(AppError::not_found("document")),
+                None => Err(AppError::not_found("material")),
             }
         },
     );
-    let page = Resource::new(
-        move || wanted.get(),
-        |wanted| async move {
-            match wanted.material {
-                Some(id) => api::material::material_page(id, wanted.page, wanted.highlight).await,
-                None => Err(AppError::not_found("document")),
+    let opened = Resource::new(
+        move || wanted.with(|wanted| (wanted.material, wanted.page, wanted.highlight)),
+        |(material, page, highlight)| async move {
+            match material {
+                Some(id) => api::material::material_page(id, page, highlight).await,
+                None => Err(AppError::not_found("page")),
             }
         },
     );
-    turn_with_arrow_keys(wanted, material);
+    let hits = Resource::new(
+        move || wanted.with(|wanted| (wanted.material, wanted.find.clone())),
+        |(material, find)| async move {
+            match material {
+                Some(id) if !find.is_empty() => api::material::find_in(id, find).await,
+                _ => Ok(Vec::new()),
+            }
+        },
+    );
+    let status = use_context::<AnswerStatus>();
 
     view! {
         <div class="reader">
             <Transition fallback=|| view! { <Skeleton /> }>
-                {move || Suspend::new(async move {
-                    match material.await {
-                        Ok(material) => {
-                            let page = page.await;
-                            view! { <Document material page wanted=wanted.get_untracked() /> }.into_any()
+                {move || {
+                    let status = status.clone();
+                    Suspend::new(async move {
+                        match material.await {
+                            Ok(material) => view! { <Document material wanted opened hits /> }.into_any(),
+                            Err(error) => {
+                                if let Some(status) = status {
+                                    (status.0)(error.status());
+                                }
+                                view! { <NoDocument error /> }.into_any()
+                            }
                         }
-                        Err(error) => view! {
-                            <Title text="Reader" />
-                            <Problem error />
-                            <p><a class="button" href="/library">"Back to the library"</a></p>
-                        }
-                        .into_any(),
-                    }
-                })}
+                    })
+                }}
             </Transition>
         </div>
     }
 }
 
 #[component]
-fn Document(material: Material, page: Result<PageView, AppError>, wanted: Wanted) -> impl IntoView {
-    let id = material.id;
-    let media_type = material.media_type;
-    let number = page.as_ref().map_or(wanted.page, |page| page.page);
-    let pages = material.page_count.filter(|pages| *pages > 0);
-    let original = match material.media_type {
-        MediaType::Pdf => [
-            "/files/",
-            &id.to_string(),
-            "#page=",
-            &number.max(1).to_string(),
-        ]
-        .concat(),
-        _ => "/files/".to_owned() + &id.to_string(),
+fn NoDocument(error: AppError) -> impl IntoView {
+    view! {
+        <Title text="Reader" />
+        <Problem error />
+        <p><a class="button" href="/library">"Back to the library"</a></p>
+    }
+}
+
+/// One document; turning its pages leaves this in place.
+#[component]
+fn Document(material: Material, wanted: Memo<Wanted>, opened: Opened, hits: Hits) -> impl IntoView {
+    let is_drawn = material.media_type == MediaType::Pdf;
+    let has_picture = is_drawn || matches!(material.media_type, MediaType::Png | MediaType::Jpeg);
+    let desk = Desk {
+        material: material.id,
+        wanted,
+        live: RwSignal::new(material.clone()),
+        opened,
+        hits,
+        zoom: Zoom::new(),
     };
-    let download = ["/files/", &id.to_string(), "?download"].concat();
-    let unsettled = material.state != MaterialState::Ready;
-    let state = Signal::stored(material.clone());
+    let outline = live::follow(
+        desk,
+        Resource::new(|| (), move |()| api::material::outline(desk.material)),
+    );
+    go_to_first(desk);
+    let find_field = NodeRef::new();
+    listen(desk, find_field);
+
     view! {
         <Title text=material.title.clone() />
+        <Head material desk />
+        <Progress desk />
+        <div class="reader-tools" role="group" aria-label="Reading tools">
+            <Pager desk place="above the page" />
+            {has_picture.then(|| view! { <Views zoom=desk.zoom /> })}
+            <FindForm desk field=find_field />
+            <Keys has_picture />
+        </div>
+        <Found desk />
+        <div class="reader-desk" class:bare=!has_picture>
+            <aside class="reader-side" aria-label="Find your way">
+                {is_drawn.then(|| view! { <Strip desk /> })}
+                <Outline desk outline />
+            </aside>
+            <div class="panes">
+                <TextPane desk />
+                {has_picture.then(|| view! { <PagePicture desk is_drawn /> })}
+            </div>
+        </div>
+        <Pager desk place="below the page" />
+    }
+}
+
+#[component]
+fn Head(material: Material, desk: Desk) -> impl IntoView {
+    let id = material.id.to_string();
+    let file = "/files/".to_owned() + &id;
+    let is_pdf = material.media_type == MediaType::Pdf;
+    let original = {
+        let file = file.clone();
+        move || match is_pdf {
+            true => [&file, "#page=", &desk.page().max(1).to_string()].concat(),
+            false => file.clone(),
+        }
+    };
+    view! {
         <header class="reader-head">
             <p class="crumb"><a href="/library">"Library"</a></p>
             <h1>{material.title.clone()}</h1>
-            <p class="hint">{facts(&material)}</p>
+            <p class="hint">{move || desk.live.with(facts)}</p>
             <p class="reader-actions">
                 <a href=original target="_blank" rel="external noopener">
                     <Icon glyph=Glyph::Page />
                     "Open the original"
                 </a>
-                <a href=download rel="external" download="">"Download it"</a>
+                <a href=file + "?download" rel="external" download="">"Download it"</a>
                 <a href="/coach">
                     <Icon glyph=Glyph::Coach />
                     "Ask about this document"
                 </a>
             </p>
         </header>
-        {unsettled.then(|| view! { <StateLabel material=state /> })}
-        {match page {
-            Ok(page) => Either::Left(view! {
-                {pages.map(|pages| view! { <Pager material=id page=number pages place="above the text" /> })}
-                <PageText material=id media_type page />
-                {pages.map(|pages| view! { <Pager material=id page=number pages place="below the text" /> })}
-            }),
-            Err(error) => Either::Right(view! { <NoPage error material /> }),
-        }}
     }
 }
 
-/// Why there is no text to show.
+/// Where a document stands that is not ready: how much of it can be read already.
 #[component]
-fn NoPage(error: AppError, material: Material) -> impl IntoView {
-    if error.kind != ErrorKind::NotFound {
-        return Either::Left(view! { <Problem error /> });
+fn Progress(desk: Desk) -> impl IntoView {
+    let is_ready = Memo::new(move |_| {
+        desk.live
+            .with(|material| material.state == MaterialState::Ready)
+    });
+    let so_far = move || desk.live.with(so_far);
+    view! {
+        {move || (!is_ready.get()).then(|| view! {
+            <div class="reader-progress">
+                <StateLabel material=desk.live />
+                <p class="hint" role="status" data-testid="so-far">{so_far}</p>
+            </div>
+        })}
     }
-    let sentence = match (&material.state, material.page_count) {
-        (MaterialState::Failed { .. }, _) => {
-            "There is no text to read here; the original can still be opened.".to_owned()
-        }
-        (MaterialState::Ready, Some(1)) => {
-            "There is no such page: this document has one page.".to_owned()
-        }
-        (MaterialState::Ready, Some(pages)) => [
-            "There is no such page: this document has ",
-            &pages.to_string(),
-            " pages.",
+}
+
+/// `12 of 80 pages so far`; nothing where no page can be read.
+fn so_far(material: &Material) -> String {
+    match material.page_count {
+        _ if material.pages_searchable == 0 => String::new(),
+        Some(pages) => [
+            &material.pages_searchable.to_string(),
+            " of ",
+            &label::count(u64::from(pages), "page"),
+            " so far",
         ]
         .concat(),
-        _ => "This page has not been read yet. Try again in a moment.".to_owned(),
-    };
-    let has_first = material.state == MaterialState::Ready;
-    Either::Right(view! {
-        <section class="empty-state">
-            <p>{sentence}</p>
-            {has_first.then(|| view! {
-                <div class="actions">
-                    <a class="button" href=address(material.id, 1)>"Go to page 1"</a>
-                </div>
-            })}
-        </section>
-    })
+        None => label::count(u64::from(material.pages_searchable), "page") + " so far",
+    }
 }
 
 #[component]
 fn Skeleton() -> impl IntoView {
     view! {
         <div class="skeleton" aria-hidden="true"><span></span><span></span><span></span></div>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ID: &str = "0190c0de-0000-7000-8000-000000000001";
-
-    fn wanted(query: &[(&'static str, &str)]) -> Wanted {
-        let mut map = ParamsMap::new();
-        for (name, value) in query {
-            map.insert(*name, (*value).to_owned());
-        }
-        Wanted::of(&format!("/library/{ID}"), &map).unwrap()
-    }
-
-    #[test]
-    fn an_address_without_a_page_means_the_first() {
-        assert_eq!(wanted(&[]).page, 1);
-        assert_eq!(wanted(&[("page", "7")]).page, 7);
-        assert_eq!(wanted(&[("page", "seven")]).page, 0);
-        assert_eq!(wanted(&[("page", "-1")]).page, 0);
-    }
-
-    #[test]
-    fn offsets_that_make_no_passage_are_ignored() {
-        let good = wanted(&[("from", "3"), ("to", "9"), ("chunk", "12")]).highlight;
-        assert_eq!(good.span, Some(Span { start: 3, end: 9 }));
-        assert_eq!(good.chunk, Some(12));
-        assert_eq!(wanted(&[("from", "9"), ("to", "3")]).highlight.span, None);
-        assert_eq!(wanted(&[("from", "9")]).highlight.span, None);
-    }
-
-    #[test]
-    fn another_page_is_not_the_readers() {
-        assert_eq!(Wanted::of("/library", &ParamsMap::new()), None);
-        assert_eq!(Wanted::of("/coach", &ParamsMap::new()), None);
     }
 }

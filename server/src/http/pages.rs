@@ -3,7 +3,7 @@
 use super::{forms, headers::page_policy, next, origin, session::Visitor, state::AppState};
 use app::{
     pages::home::{HomeHtml, problem_html},
-    ports::{CurrentUser, FormState, PlainPage},
+    ports::{AnswerStatus, CurrentUser, FormState, PlainPage},
 };
 use axum::{
     Router,
@@ -16,6 +16,7 @@ use axum::{
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::ResponseOptions;
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// Pages a visitor may see.
 const OPEN: [&str; 3] = ["/", "/login", "/signup"];
@@ -97,9 +98,17 @@ pub async fn render(
         }
         let policy = leptos::nonce::use_nonce()
             .and_then(|nonce| page_policy(&nonce, host.as_deref(), reload_port));
-        if let (Some(policy), Some(options)) = (policy, use_context::<ResponseOptions>()) {
+        let Some(options) = use_context::<ResponseOptions>() else {
+            return;
+        };
+        if let Some(policy) = policy {
             options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
         }
+        provide_context(AnswerStatus(Arc::new(move |status| {
+            if let Ok(status) = StatusCode::from_u16(status) {
+                options.set_status(status);
+            }
+        })));
     };
     let options = state.leptos.clone();
     let handler =

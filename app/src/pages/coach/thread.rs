@@ -7,7 +7,7 @@ use super::{
     exchange::{Exchange, exchanges},
     opening::Opening,
 };
-use crate::{error::AppError, model::id::MessageId, widgets::notice::Problem};
+use crate::{error::AppError, model::id::MessageId, ports::AnswerStatus, widgets::notice::Problem};
 use leptos::{either::Either, prelude::*};
 use std::sync::Arc;
 
@@ -17,7 +17,9 @@ type Shown = Arc<Vec<MessageId>>;
 /// The messages, announced to those who cannot see them: finished answers, not every word.
 #[component]
 pub fn Thread(desk: Desk, status: Status) -> impl IntoView {
+    let status_of_answer = use_context::<AnswerStatus>();
     let show = move || {
+        let status_of_answer = status_of_answer.clone();
         Suspend::new(async move {
             match desk.stored.await {
                 Ok(conversation) => {
@@ -25,7 +27,12 @@ pub fn Thread(desk: Desk, status: Status) -> impl IntoView {
                         exchanges(conversation.map(|found| found.messages).unwrap_or_default());
                     view! { <Messages stored desk status /> }.into_any()
                 }
-                Err(error) => view! { <Missing error /> }.into_any(),
+                Err(error) => {
+                    if let Some(answer) = status_of_answer {
+                        (answer.0)(error.status());
+                    }
+                    view! { <Missing error /> }.into_any()
+                }
             }
         })
     };

@@ -4,14 +4,22 @@
 //! Offsets count Unicode scalar values. The text is changed for display only in ways that keep its
 //! length, so that they stay true.
 
+use super::Desk;
 use crate::{
     api,
+    error::ErrorKind,
     model::{
         id::MaterialId,
-        material::{MediaType, PageView, Span},
+        material::{Material, MaterialState, MediaType, PageFault, PageView, Span},
     },
+    widgets::notice::Problem,
 };
-use leptos::{either::Either, html, prelude::*, task::spawn_local};
+use leptos::{
+    either::{Either, EitherOf3},
+    html,
+    prelude::*,
+    task::spawn_local,
+};
 use std::time::Duration;
 use web_sys::{ScrollIntoViewOptions, ScrollLogicalPosition, VisibilityState};
 
@@ -21,50 +29,195 @@ const READ_AFTER_SECONDS: u32 = 3;
 /// verses); longer ones were broken by the width of a printed page.
 const LINE_IS_LONG: usize = 45;
 
+/// The text of the page in the address, or why there is none.
+#[component]
+pub fn TextPane(desk: Desk) -> impl IntoView {
+    let faults = Resource::new(
+        move || desk.live.with(|material| material.page_fault_count > 0),
+        move |has_faults| async move {
+            match has_faults {
+                true => api::material::page_faults(desk.material).await,
+                false => Ok(Vec::new()),
+            }
+        },
+    );
+    view! {
+        <div class="text-pane">
+            <Transition fallback=|| view! { <p class="page-text hint">"Opening the page"</p> }>
+                {move || Suspend::new(async move {
+                    let opened = desk.opened.await;
+                    let hits = desk.hits.await.unwrap_or_default();
+                    let faults = faults.await.unwrap_or_default();
+                    match opened {
+                        Ok(page) => {
+                            let found = hits
+                                .into_iter()
+                                .filter(|hit| hit.page == page.page)
+                                .map(|hit| hit.span);
+                            let marks = marks(page.highlight, found);
+                            EitherOf3::A(view! { <PageText desk page marks faults /> })
+                        }
+                        Err(error) if error.kind == ErrorKind::NotFound => {
+                            EitherOf3::B(view! { <NoPage desk faults /> })
+                        }
+                        Err(error) => EitherOf3::C(view! { <Problem error /> }),
+                    }
+                })}
+            </Transition>
+        </div>
+    }
+}
+
+/// Why there is no text to show.
+#[component]
+fn NoPage(desk: Desk, faults: Vec<PageFault>) -> impl IntoView {
+    let page = desk.wanted.with_untracked(|wanted| wanted.page);
+    let sentence = move || {
+        desk.live
+            .with(|material| no_page(material, page, reason(&faults, page)))
+    };
+    let leads_back = move || {
+        desk.live.with(|material| {
+            material.state == MaterialState::Ready && !(1..=desk.pages()).contains(&page)
+        })
+    };
+    view! {
+        <section class="empty-state" data-testid="no-page">
+            <p>{sentence}</p>
+            {move || leads_back().then(|| view! {
+                <div class="actions">
+                    <a class="button" href=move || desk.address(1)>"Go to page 1"</a>
+                </div>
+            })}
+        </section>
+    }
+}
+
+fn no_page(material: &Material, page: u32, fault: Option<&str>) -> String {
+    if let Some(reason) = fault {
+        return reason.to_owned();
+    }
+    match (&material.state, material.page_count) {
+        (_, Some(1)) if page != 1 => {
+            "There is no such page: this document has one page.".to_owned()
+        }
+        (_, Some(pages)) if !(1..=pages).contains(&page) => [
+            "There is no such page: this document has ",
+            &pages.to_string(),
+            " pages.",
+        ]
+        .concat(),
+        (MaterialState::Failed { .. }, _) => {
+            "There is no text to read here; the original can still be opened.".to_owned()
+        }
+        (MaterialState::Ready, _) => "There is no such page.".to_owned(),
+        _ => "This page has not been read yet. Its text appears here as soon as it has.".to_owned(),
+    }
+}
+
+fn reason(faults: &[PageFault], page: u32) -> Option<&str> {
+    faults
+        .iter()
+        .find(|fault| fault.page == page)
+        .map(|fault| fault.reason.as_str())
+}
+
+/// A stretch that is marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark {
+    span: Span,
+    /// The passage that was asked for, rather than one more place where the words stand.
+    is_passage: bool,
+}
+
+/// The passage and the places found, in order. Where they overlap the passage wins.
+fn marks(passage: Option<Span>, found: impl Iterator<Item = Span>) -> Vec<Mark> {
+    let mut marks: Vec<Mark> = found
+        .filter(|span| {
+            passage.is_none_or(|passage| span.end <= passage.start || passage.end <= span.start)
+        })
+        .map(|span| Mark {
+            span,
+            is_passage: false,
+        })
+        .collect();
+    marks.extend(passage.map(|span| Mark {
+        span,
+        is_passage: true,
+    }));
+    marks.sort_unstable_by_key(|mark| mark.span.start);
+    marks
+}
+
 /// The text, or a word about a page without any.
 #[component]
-pub fn PageText(material: MaterialId, media_type: MediaType, page: PageView) -> impl IntoView {
-    count_as_read(material, page.page);
+fn PageText(desk: Desk, page: PageView, marks: Vec<Mark>, faults: Vec<PageFault>) -> impl IntoView {
+    count_as_read(desk.material, page.page);
     if page.text.trim().is_empty() {
-        return Either::Left(view! {
-            <p class="page-text hint">"This page has no text; open the original to see it."</p>
-        });
+        let sentence = reason(&faults, page.page)
+            .unwrap_or("This page has no text; the original shows what is on it.")
+            .to_owned();
+        return Either::Left(view! { <p class="page-text hint">{sentence}</p> });
     }
     // Text made from other formats is written as Markdown; a PDF's own lines are not.
+    let media_type = desk.live.with_untracked(|material| material.media_type);
     let headings = !matches!(media_type, MediaType::Pdf | MediaType::PlainText);
     let text = reflowed(&page.text);
     let number = page.page;
-    let (before, marked, after) = match page.highlight {
-        Some(span) => parts(&text, span),
-        None => (text.as_str(), "", ""),
-    };
-    let mark = (!marked.is_empty()).then(|| {
-        let place = NodeRef::<html::Mark>::new();
-        Effect::new(move |_| {
-            if let Some(mark) = place.get() {
-                // The text enters the page right after this effect.
-                request_animation_frame(move || {
-                    let options = ScrollIntoViewOptions::new();
-                    options.set_block(ScrollLogicalPosition::Center);
-                    mark.scroll_into_view_with_scroll_into_view_options(&options);
-                });
-            }
-        });
-        let starts_line = before.is_empty() || before.ends_with('\n');
-        view! {
-            <mark id="highlight" data-testid="highlight" node_ref=place>
-                {shown(marked, headings && starts_line)}
-            </mark>
-        }
-    });
-    let starts_line = marked.ends_with('\n');
     Either::Right(view! {
         <section class="page-text reading" data-testid="page-text" aria-label=["Page ", &number.to_string()].concat()>
-            {shown(before, headings)}
-            {mark}
-            {shown(after, headings && starts_line)}
+            {marked(&text, &marks, headings)}
         </section>
     })
+}
+
+/// The text with its marks.
+fn marked(text: &str, marks: &[Mark], headings: bool) -> Vec<AnyView> {
+    let mut views = Vec::new();
+    let (mut rest, mut at, mut starts_line) = (text, 0, true);
+    for mark in marks {
+        let relative = Span {
+            start: mark.span.start.saturating_sub(at),
+            end: mark.span.end.saturating_sub(at),
+        };
+        let (before, inside, after) = parts(rest, relative);
+        views.extend(shown(before, headings && starts_line));
+        starts_line = match before {
+            "" => starts_line,
+            before => before.ends_with('\n'),
+        };
+        if !inside.is_empty() {
+            let content = shown(inside, headings && starts_line);
+            views.push(match mark.is_passage {
+                true => passage(content),
+                false => view! { <mark class="place">{content}</mark> }.into_any(),
+            });
+            starts_line = inside.ends_with('\n');
+        }
+        rest = after;
+        at = mark.span.end.max(at);
+    }
+    views.extend(shown(rest, headings && starts_line));
+    views
+}
+
+/// The passage that was asked for, which the page is scrolled to.
+fn passage(content: Vec<AnyView>) -> AnyView {
+    let place = NodeRef::<html::Mark>::new();
+    Effect::new(move |_| {
+        if let Some(mark) = place.get() {
+            // The text enters the page right after this effect.
+            request_animation_frame(move || {
+                let options = ScrollIntoViewOptions::new();
+                options.set_block(ScrollLogicalPosition::Center);
+                mark.scroll_into_view_with_scroll_into_view_options(&options);
+            });
+        }
+    });
+    view! {
+        <mark id="highlight" data-testid="highlight" node_ref=place>{content}</mark>
+    }
+    .into_any()
 }
 
 /// Text with its Markdown headings set as such, if it has any; the rest stays as it was written.
@@ -206,6 +359,19 @@ mod tests {
         };
         assert_eq!(parts(text, past).1, "ägt.");
         assert_eq!(parts(text, Span { start: 90, end: 99 }).1, "");
+    }
+
+    #[test]
+    fn the_passage_wins_over_places_found_in_it() {
+        let span = |start, end| Span { start, end };
+        let found = [span(0, 5), span(12, 17), span(30, 35)];
+        let all = marks(Some(span(10, 20)), found.into_iter());
+        let starts: Vec<_> = all
+            .iter()
+            .map(|mark| (mark.span.start, mark.is_passage))
+            .collect();
+        assert_eq!(starts, [(0, false), (10, true), (30, false)]);
+        assert!(marks(None, std::iter::empty()).is_empty());
     }
 
     #[test]

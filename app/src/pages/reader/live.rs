@@ -1,0 +1,85 @@
+//! Keeping the reader true while its document is still being read: the account's events move the
+//! state, and bring in the page and the outline once they are there. Nothing here polls.
+
+use super::Desk;
+use crate::{
+    api,
+    browser::{events, kept::Kept},
+    error::AppError,
+    model::{
+        id::MaterialId,
+        material::{Material, MaterialState, OutlineEntry},
+    },
+};
+use leptos::{prelude::*, task::spawn_local};
+
+/// A document's outline.
+pub type Entries = Resource<Result<Vec<OutlineEntry>, AppError>>;
+
+/// Follows the document's events while it has not settled; hands the outline back, which it renews.
+pub fn follow(desk: Desk, outline: Entries) -> Entries {
+    #[derive(serde::Deserialize)]
+    struct Deleted {
+        id: MaterialId,
+    }
+    let follower = Kept::empty();
+    Effect::new(move |_| {
+        if desk
+            .live
+            .with_untracked(|material| material.state.is_settled())
+        {
+            return;
+        }
+        let names = ["hello", "resync", "material", "material_deleted"];
+        let opened = events::follow(&names, move |name, data| match name {
+            "material" => {
+                if let Ok(material) = serde_json::from_str(data) {
+                    take(desk, outline, material);
+                }
+            }
+            "material_deleted" => {
+                if serde_json::from_str(data).is_ok_and(|Deleted { id }| id == desk.material) {
+                    desk.opened.refetch();
+                }
+            }
+            // Between the page and its first connection something may have happened already.
+            _ => {
+                spawn_local(async move {
+                    if let Ok(material) = api::material::material(desk.material).await {
+                        take(desk, outline, material);
+                    }
+                });
+            }
+        });
+        follower.keep(opened);
+    });
+    outline
+}
+
+/// Puts news of this document in place and reads again what they change.
+fn take(desk: Desk, outline: Entries, news: Material) {
+    if news.id != desk.material {
+        return;
+    }
+    let Some(old) = desk.live.try_get_untracked() else {
+        return;
+    };
+    let page = desk.wanted.try_with_untracked(|wanted| wanted.page);
+    let became_ready = old.state != MaterialState::Ready && news.state == MaterialState::Ready;
+    let became_readable =
+        page.is_some_and(|page| old.pages_searchable < page && page <= news.pages_searchable);
+    let was_opened = old.page_count.is_none() && news.page_count.is_some();
+    if old != news {
+        desk.live.set(news);
+    }
+    // Final cleaning may have changed a page that is on screen.
+    if became_ready || became_readable {
+        desk.opened.refetch();
+    }
+    if became_ready {
+        desk.hits.refetch();
+    }
+    if became_ready || was_opened {
+        outline.refetch();
+    }
+}
