@@ -11,6 +11,7 @@ mod first_quotes;
 mod ingest;
 mod lifecycle;
 mod openai_provider;
+mod reader;
 mod remote_embedder;
 mod scripted_embeddings;
 mod scripted_openai;
