@@ -1,6 +1,6 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Locator, Page } from "@playwright/test";
-import { LIGHTHOUSE_PAGES, LIGHTHOUSE_QUESTION } from "../support/pdf";
+import { LIGHTHOUSE_PAGES, LIGHTHOUSE_QUESTION, pdf } from "../support/pdf";
 import { expect, test } from "../support/fixtures";
 import { hydrated, type Student } from "../support/student";
 
@@ -118,6 +118,21 @@ test("keys turn pages and size the page, and leave Ctrl to the browser", async (
   await expect(page).toHaveURL(/page=5/);
   await page.keyboard.press("Home");
   await expect(page).toHaveURL(/page=1/);
+});
+
+test("a document that is opened while it is being read completes itself", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page } = student;
+  await open(page, "/library");
+  const pages = Array.from({ length: 120 }, (_, index) => `Chapter ${index + 1} tells of the sea and of the harbour.`);
+  await page.getByTestId("upload-input").setInputFiles({ name: "Sea.pdf", mimeType: "application/pdf", buffer: pdf(pages) });
+  await student.material("Sea").getByRole("link").first().click();
+  await expect(page).toHaveURL(/\/library\/[0-9a-f-]+/);
+  // Without a reload, and without asking again and again.
+  await expect(page.getByTestId("page-text")).toContainText("Chapter 1 tells", { timeout: 60_000 });
+  await expect(page.getByTestId("material-state")).toHaveCount(0, { timeout: 60_000 });
+  await page.keyboard.press("End");
+  await expect(page.getByTestId("page-text")).toContainText("Chapter 120 tells");
 });
 
 test("text, page or both: the choice is kept", async ({ student }) => {
