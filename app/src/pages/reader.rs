@@ -22,7 +22,7 @@ use crate::{
     error::AppError,
     model::{
         id::MaterialId,
-        material::{Material, MaterialState, MediaType, PageHit, PageView},
+        material::{HighlightRequest, Material, MaterialState, MediaType, PageHit, PageView},
     },
     ports::AnswerStatus,
     widgets::{
@@ -48,6 +48,8 @@ use views::{Views, Zoom};
 /// What the page loads.
 type Hits = Resource<Result<Vec<PageHit>, AppError>>;
 type Opened = Resource<Result<PageView, AppError>>;
+/// What events have said of the document since it was loaded.
+type News = StoredValue<Option<Material>>;
 
 /// What every part of the reader is given.
 #[derive(Clone, Copy)]
@@ -56,6 +58,8 @@ struct Desk {
     wanted: Memo<Wanted>,
     /// As it is now; moves while the document is still being read.
     live: RwSignal<Material>,
+    /// The same for what is loaded, which is there before the document is.
+    news: News,
     /// The text of the page in the address.
     opened: Opened,
     /// Where the words in the address stand.
@@ -115,13 +119,16 @@ fn reader() -> impl IntoView {
             }
         },
     );
+    let news: News = StoredValue::new(None);
     let opened = Resource::new(
         move || wanted.with(|wanted| (wanted.material, wanted.page, wanted.highlight)),
-        |(material, page, highlight)| async move {
-            match material {
-                Some(id) => api::material::material_page(id, page, highlight).await,
-                None => Err(AppError::not_found("page")),
-            }
+        move |(id, page, highlight)| async move {
+            let loaded = material.await?;
+            let known = news
+                .get_value()
+                .filter(|news| Some(news.id) == id)
+                .unwrap_or(loaded);
+            open(&known, page, highlight).await
         },
     );
     let hits = Resource::new(
@@ -142,7 +149,7 @@ fn reader() -> impl IntoView {
                     let status = status.clone();
                     Suspend::new(async move {
                         match material.await {
-                            Ok(material) => view! { <Document material wanted opened hits /> }.into_any(),
+                            Ok(material) => view! { <Document material wanted opened hits news /> }.into_any(),
                             Err(error) => {
                                 if let Some(status) = status {
                                     (status.0)(error.status());
@@ -157,6 +164,39 @@ fn reader() -> impl IntoView {
     }
 }
 
+/// A page's text. One that could not be read is an error with the reason; one that is not there, or
+/// not yet, is not asked for: that would only fail, aloud in the browser's console.
+async fn open(
+    material: &Material,
+    page: u32,
+    highlight: HighlightRequest,
+) -> Result<PageView, AppError> {
+    let opened = match is_readable(material, page) {
+        true => api::material::material_page(material.id, page, highlight).await,
+        false => Err(AppError::not_found("page")),
+    };
+    let has_text = opened
+        .as_ref()
+        .is_ok_and(|page| !page.text.trim().is_empty());
+    if !has_text && material.page_fault_count > 0 {
+        let faults = api::material::page_faults(material.id).await?;
+        if let Some(fault) = faults.into_iter().find(|fault| fault.page == page) {
+            return Err(AppError::invalid(fault.reason));
+        }
+    }
+    opened
+}
+
+/// Whether the text of a page can be had.
+fn is_readable(material: &Material, page: u32) -> bool {
+    let last = match (&material.state, material.page_count) {
+        (MaterialState::Ready, Some(pages)) => pages,
+        (MaterialState::Ready, None) => u32::MAX,
+        _ => material.pages_searchable,
+    };
+    (1..=last).contains(&page)
+}
+
 #[component]
 fn NoDocument(error: AppError) -> impl IntoView {
     view! {
@@ -168,13 +208,20 @@ fn NoDocument(error: AppError) -> impl IntoView {
 
 /// One document; turning its pages leaves this in place.
 #[component]
-fn Document(material: Material, wanted: Memo<Wanted>, opened: Opened, hits: Hits) -> impl IntoView {
+fn Document(
+    material: Material,
+    wanted: Memo<Wanted>,
+    opened: Opened,
+    hits: Hits,
+    news: News,
+) -> impl IntoView {
     let is_drawn = material.media_type == MediaType::Pdf;
     let has_picture = is_drawn || matches!(material.media_type, MediaType::Png | MediaType::Jpeg);
     let desk = Desk {
         material: material.id,
         wanted,
         live: RwSignal::new(material.clone()),
+        news,
         opened,
         hits,
         zoom: Zoom::new(),

@@ -70,6 +70,7 @@ fn take(desk: Desk, outline: Entries, news: Material) {
         page.is_some_and(|page| old.pages_searchable < page && page <= news.pages_searchable);
     let was_opened = old.page_count.is_none() && news.page_count.is_some();
     if old != news {
+        desk.news.set_value(Some(news.clone()));
         desk.live.set(news);
     }
     // Final cleaning may have changed a page that is on screen.

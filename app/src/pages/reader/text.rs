@@ -7,10 +7,10 @@
 use super::Desk;
 use crate::{
     api,
-    error::ErrorKind,
+    error::{AppError, ErrorKind},
     model::{
         id::MaterialId,
-        material::{Material, MaterialState, MediaType, PageFault, PageView, Span},
+        material::{Material, MaterialState, MediaType, PageView, Span},
     },
     widgets::notice::Problem,
 };
@@ -32,22 +32,12 @@ const LINE_IS_LONG: usize = 45;
 /// The text of the page in the address, or why there is none.
 #[component]
 pub fn TextPane(desk: Desk) -> impl IntoView {
-    let faults = Resource::new(
-        move || desk.live.with(|material| material.page_fault_count > 0),
-        move |has_faults| async move {
-            match has_faults {
-                true => api::material::page_faults(desk.material).await,
-                false => Ok(Vec::new()),
-            }
-        },
-    );
     view! {
         <div class="text-pane">
             <Transition fallback=|| view! { <p class="page-text hint">"Opening the page"</p> }>
                 {move || Suspend::new(async move {
                     let opened = desk.opened.await;
                     let hits = desk.hits.await.unwrap_or_default();
-                    let faults = faults.await.unwrap_or_default();
                     match opened {
                         Ok(page) => {
                             let found = hits
@@ -55,12 +45,12 @@ pub fn TextPane(desk: Desk) -> impl IntoView {
                                 .filter(|hit| hit.page == page.page)
                                 .map(|hit| hit.span);
                             let marks = marks(page.highlight, found);
-                            EitherOf3::A(view! { <PageText desk page marks faults /> })
+                            EitherOf3::A(view! { <PageText desk page marks /> })
                         }
                         Err(error) if error.kind == ErrorKind::NotFound => {
-                            EitherOf3::B(view! { <NoPage desk faults /> })
+                            EitherOf3::B(view! { <NoPage desk /> })
                         }
-                        Err(error) => EitherOf3::C(view! { <Problem error /> }),
+                        Err(error) => EitherOf3::C(view! { <Unread desk error /> }),
                     }
                 })}
             </Transition>
@@ -70,12 +60,9 @@ pub fn TextPane(desk: Desk) -> impl IntoView {
 
 /// Why there is no text to show.
 #[component]
-fn NoPage(desk: Desk, faults: Vec<PageFault>) -> impl IntoView {
+fn NoPage(desk: Desk) -> impl IntoView {
     let page = desk.wanted.with_untracked(|wanted| wanted.page);
-    let sentence = move || {
-        desk.live
-            .with(|material| no_page(material, page, reason(&faults, page)))
-    };
+    let sentence = move || desk.live.with(|material| no_page(material, page));
     let leads_back = move || {
         desk.live.with(|material| {
             material.state == MaterialState::Ready && !(1..=desk.pages()).contains(&page)
@@ -93,10 +80,7 @@ fn NoPage(desk: Desk, faults: Vec<PageFault>) -> impl IntoView {
     }
 }
 
-fn no_page(material: &Material, page: u32, fault: Option<&str>) -> String {
-    if let Some(reason) = fault {
-        return reason.to_owned();
-    }
+fn no_page(material: &Material, page: u32) -> String {
     match (&material.state, material.page_count) {
         (_, Some(1)) if page != 1 => {
             "There is no such page: this document has one page.".to_owned()
@@ -115,11 +99,17 @@ fn no_page(material: &Material, page: u32, fault: Option<&str>) -> String {
     }
 }
 
-fn reason(faults: &[PageFault], page: u32) -> Option<&str> {
-    faults
-        .iter()
-        .find(|fault| fault.page == page)
-        .map(|fault| fault.reason.as_str())
+/// A page that could not be read: it has been seen all the same, as a picture.
+#[component]
+fn Unread(desk: Desk, error: AppError) -> impl IntoView {
+    if error.kind != ErrorKind::Invalid {
+        return Either::Left(view! { <Problem error /> });
+    }
+    count_as_read(
+        desk.material,
+        desk.wanted.with_untracked(|wanted| wanted.page),
+    );
+    Either::Right(view! { <p class="page-text hint" data-testid="no-page">{error.message}</p> })
 }
 
 /// A stretch that is marked.
@@ -151,13 +141,12 @@ fn marks(passage: Option<Span>, found: impl Iterator<Item = Span>) -> Vec<Mark> 
 
 /// The text, or a word about a page without any.
 #[component]
-fn PageText(desk: Desk, page: PageView, marks: Vec<Mark>, faults: Vec<PageFault>) -> impl IntoView {
+fn PageText(desk: Desk, page: PageView, marks: Vec<Mark>) -> impl IntoView {
     count_as_read(desk.material, page.page);
     if page.text.trim().is_empty() {
-        let sentence = reason(&faults, page.page)
-            .unwrap_or("This page has no text; the original shows what is on it.")
-            .to_owned();
-        return Either::Left(view! { <p class="page-text hint">{sentence}</p> });
+        return Either::Left(view! {
+            <p class="page-text hint">"This page has no text; the original shows what is on it."</p>
+        });
     }
     // Text made from other formats is written as Markdown; a PDF's own lines are not.
     let media_type = desk.live.with_untracked(|material| material.media_type);
