@@ -37,7 +37,7 @@ use ingest::{
 };
 use leptos::config::{Env, LeptosOptions};
 use provider::{EmbedderSlot, EmbedderSource};
-use render::Renderer;
+use render::{OpenError, Renderer};
 use retrieval::Retrieval;
 use secrecy::SecretString;
 use std::{
@@ -167,7 +167,10 @@ impl Application {
             config.extractor.clone(),
         )
         .await
-        .map_err(|error| StartError::DataDir(config.data_dir.clone(), error))?;
+        .map_err(|error| match error {
+            OpenError::Folder(error) => StartError::DataDir(config.data_dir.clone(), error),
+            OpenError::Store(error) => StartError::Database(error),
+        })?;
         let renderer = Arc::new(renderer);
         let coach = Coach::new(
             db.clone(),

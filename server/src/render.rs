@@ -90,6 +90,15 @@ fn refused(kind: Option<FailureKind>) -> RenderError {
     }
 }
 
+/// Why there are no pictures at all.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Folder(#[from] io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Draws pages and remembers them.
 pub struct Renderer {
     db: Db,
@@ -104,18 +113,30 @@ pub struct Renderer {
 }
 
 impl Renderer {
-    /// Opens the folder of pictures under `data_dir`.
+    /// Opens the folder of pictures under `data_dir`, and removes those whose material an earlier
+    /// process had just deleted when it ended.
     ///
     /// # Errors
-    /// When the folder cannot be used.
-    pub async fn open(db: Db, files: Files, data_dir: &Path, program: PathBuf) -> io::Result<Self> {
+    /// When the folder or the database cannot be used.
+    pub async fn open(
+        db: Db,
+        files: Files,
+        data_dir: &Path,
+        program: PathBuf,
+    ) -> Result<Self, OpenError> {
+        let cache = Cache::open(data_dir, CACHE_MAX_BYTES).await?;
+        for (user, material) in cache.materials() {
+            if materials::find(&db, user, material).await?.is_none() {
+                cache.remove(user, material).await;
+            }
+        }
         let cores = available_parallelism().map_or(1, usize::from);
         let children = cores.clamp(2, CHILDREN_MAX);
         Ok(Self {
             db,
             files,
             program,
-            cache: Cache::open(data_dir, CACHE_MAX_BYTES).await?,
+            cache,
             refusals: moka::future::Cache::builder()
                 .max_capacity(REFUSALS_MAX)
                 .time_to_live(REFUSALS_KEPT)

@@ -7,7 +7,7 @@
 use app::model::id::{MaterialId, UserId};
 use bytes::Bytes;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     path::{Path, PathBuf},
     sync::{
@@ -146,6 +146,15 @@ impl Cache {
         }
         self.note(key, bytes.len() as u64);
         self.make_room().await;
+    }
+
+    /// The materials something is kept of.
+    pub fn materials(&self) -> HashSet<(UserId, MaterialId)> {
+        let held = self.held();
+        held.entries
+            .keys()
+            .map(|key| (key.user, key.material))
+            .collect()
     }
 
     /// Removes everything made of one material.

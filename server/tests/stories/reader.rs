@@ -1,7 +1,7 @@
 //! The reader's side of the server: pictures of pages, places on them, words found in a document,
 //! and addresses that lead nowhere.
 
-use crate::support::{Client, TestApp, spawn_app, spawn_app_with};
+use crate::support::{Client, TestApp, spawn_app, spawn_app_in, spawn_app_with};
 use reqwest::{
     Method, Response, StatusCode,
     header::{self, HeaderMap, HeaderValue},
@@ -265,6 +265,28 @@ async fn deleting_a_document_removes_its_pictures() {
     assert_eq!(kept(&app), 1);
     let answer = picture(&ada, &address(&gone, 1, 200), None).await;
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn pictures_that_a_crash_left_behind_are_removed_at_the_next_start() {
+    let app = spawn_app().await;
+    let ada = app.sign_up("ada@example.org").await;
+    let id = upload(&ada, "Heart.pdf", &pdf(&["The heart"])).await;
+    let answer = picture(&ada, &address(&id, 1, 200), None).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let user = std::fs::read_dir(app.data_dir.join("cache/pages"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let orphan = user.join("0190c0de-0000-7000-8000-000000000001");
+    std::fs::create_dir(&orphan).unwrap();
+    std::fs::copy(user.join(&id).join("1-200.png"), orphan.join("1-200.png")).unwrap();
+    let folder = app.stop().await;
+    let app = spawn_app_in(folder, &[], |_| {}).await;
+    assert!(!orphan.exists());
+    assert_eq!(kept(&app), 1);
 }
 
 #[tokio::test]
