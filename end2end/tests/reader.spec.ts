@@ -81,6 +81,7 @@ test("a search finds words, marks them and leads from place to place", async ({ 
   await expect(page.getByTestId("found")).toContainText("Place 1 of");
   await expect(page.locator("#highlight")).toHaveText("tower");
   await expect(page.getByTestId("picture-marks").locator(".passage rect")).toHaveCount(1);
+  await expect(page.getByTestId("picture-marks").locator(".place rect")).toHaveCount(0);
   const first = new URL(page.url()).searchParams.get("page");
   await page.getByRole("link", { name: "Next place" }).click();
   await expect(page.getByTestId("found")).toContainText("Place 2 of");

@@ -1,11 +1,11 @@
 //! The page as it looks in the original: a picture the server has drawn, with the passage and the
 //! places found marked on it. An uploaded photo or scan is shown as it is.
 
-use super::{Desk, address::picture_address};
+use super::{Desk, address::picture_address, is_readable};
 use crate::{
     api,
     error::AppError,
-    model::material::{Area, PICTURE_WIDTHS, Span},
+    model::material::{Area, HighlightRequest, PICTURE_WIDTHS, Span},
 };
 use leptos::{prelude::*, svg};
 use serde::{Deserialize, Serialize};
@@ -113,10 +113,16 @@ fn sizes(percent: u32) -> String {
 fn Overlay(desk: Desk, page: u32) -> impl IntoView {
     let marks = Resource::new(
         move || {
-            desk.wanted
-                .with(|wanted| (wanted.highlight, wanted.find.clone()))
+            let can_be_asked = desk.live.with(|material| is_readable(material, page));
+            let wanted = desk.wanted.get();
+            (can_be_asked, wanted.highlight, wanted.find)
         },
-        move |_| marks(desk, page),
+        move |(can_be_asked, highlight, _)| async move {
+            match can_be_asked {
+                true => marks(desk, page, highlight).await,
+                false => Ok(Marks::default()),
+            }
+        },
     );
     view! {
         <Transition>
@@ -134,8 +140,15 @@ fn Overlay(desk: Desk, page: u32) -> impl IntoView {
 }
 
 /// Asks where the passage and the places found are; asks nothing where there is nothing to mark.
-async fn marks(desk: Desk, page: u32) -> Result<Marks, AppError> {
-    let passage = desk.opened.await.ok().and_then(|view| view.highlight);
+async fn marks(desk: Desk, page: u32, highlight: HighlightRequest) -> Result<Marks, AppError> {
+    let passage = match highlight {
+        // Old links name a chunk alone; the page says where that is.
+        HighlightRequest {
+            span: None,
+            chunk: Some(_),
+        } => desk.opened.await.ok().and_then(|view| view.highlight),
+        HighlightRequest { span, .. } => span,
+    };
     let hits = desk.hits.await.unwrap_or_default();
     let mut spans: Vec<Span> = passage.into_iter().collect();
     spans.extend(
