@@ -114,8 +114,19 @@ fn Overlay(desk: Desk, page: u32) -> impl IntoView {
     let marks = Resource::new(
         move || {
             let can_be_asked = desk.live.with(|material| is_readable(material, page));
-            let wanted = desk.wanted.get();
-            (can_be_asked, wanted.highlight, wanted.find)
+            // Not what is marked in the end, but a reason to mark anew: places arrive after the
+            // words that were looked for have changed.
+            let places: Vec<Span> = desk
+                .hits
+                .get()
+                .and_then(Result::ok)
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|hit| hit.page == page)
+                .map(|hit| hit.span)
+                .collect();
+            let highlight = desk.wanted.with(|wanted| wanted.highlight);
+            (can_be_asked, highlight, places)
         },
         move |(can_be_asked, highlight, _)| async move {
             match can_be_asked {
