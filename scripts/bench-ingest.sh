@@ -32,7 +32,7 @@ node scripts/bench-ingest.mjs "$SERVER" $python
 if [ -n "${CORPUS_DIR:-}" ]; then
   if [ -f scripts/measure-extraction.py ]; then
     say "How well text is taken out of the PDFs in $CORPUS_DIR"
-    python3 scripts/measure-extraction.py "$SERVER" "$CORPUS_DIR"
+    python3 scripts/measure-extraction.py "$CORPUS_DIR" --server "$SERVER"
   fi
 else
   note "CORPUS_DIR is not set: how well text is taken out is not measured"

@@ -94,7 +94,7 @@ pub async fn nightly(db: Db, files: Files, clock: Clock, stop: CancellationToken
         };
         match swept {
             Ok(found) => {
-                metrics::gauge!("studyin_orphans").set(found.orphans() as f64);
+                metrics::gauge!("ingest_orphans").set(found.orphans() as f64);
                 if found.orphans() == 0 {
                     tracing::info!(uploads_expired = found.uploads_expired, "ingest.swept");
                 } else {

@@ -156,6 +156,8 @@ fn bob() -> UserId {
 #[derive(Default)]
 struct Fake {
     broken: AtomicBool,
+    /// Says itself that it is not to be asked now.
+    rests: AtomicBool,
     /// Texts it was given while it worked.
     texts: AtomicUsize,
 }
@@ -176,7 +178,7 @@ impl Embedder for Fake {
         &self,
         texts: Vec<String>,
     ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
-        if self.broken.load(Ordering::Relaxed) {
+        if self.broken.load(Ordering::Relaxed) || self.rests.load(Ordering::Relaxed) {
             return Err(EmbedError::Stopped);
         }
         self.texts.fetch_add(texts.len(), Ordering::Relaxed);
@@ -188,6 +190,10 @@ impl Embedder for Fake {
     }
     fn count_tokens(&self, text: &str) -> usize {
         text.split_whitespace().count()
+    }
+    fn problem(&self) -> Option<String> {
+        let rests = self.rests.load(Ordering::Relaxed);
+        rests.then(|| "The service rests.".to_owned())
     }
 }
 

@@ -1,7 +1,7 @@
 //! A server that is killed as `kill -9` does, at every step of reading a document: after the next
 //! start there is one whole document or none, nothing twice, nothing left behind.
 //!
-//! `KILLS_EACH` says how often each step is tried (default 1; `KILLS_EACH=20` takes some minutes).
+//! `KILLS_EACH` says how often each step is tried (default 2; `KILLS_EACH=20` takes some minutes).
 
 use crate::support::{Client, PASSWORD, config_for};
 use serde_json::Value;
@@ -218,7 +218,7 @@ async fn check(folder: &Path, what: &str) {
 }
 
 fn kills_each() -> u32 {
-    setting("KILLS_EACH").map_or(1, |times| times.parse().expect("KILLS_EACH is a number"))
+    setting("KILLS_EACH").map_or(2, |times| times.parse().expect("KILLS_EACH is a number"))
 }
 
 /// Starts again without dying and waits until all is read.

@@ -233,6 +233,26 @@ async fn vectors_that_could_not_be_made_follow_when_the_embedder_works_again() {
 }
 
 #[tokio::test]
+async fn a_service_that_says_it_rests_is_waited_for_without_counting() {
+    let house = House::new(&pages(&["oxygen", "glucose"])).await;
+    let fake = Arc::new(Fake::default());
+    fake.rests.store(true, Ordering::Relaxed);
+    house.slot.fill(Arc::clone(&fake) as Arc<dyn Embedder>);
+    let id = house.add(alice(), "some bytes").await;
+    let ready = house.settled(id).await;
+    assert_eq!(ready.state, MaterialState::Ready);
+    assert!(ready.note.unwrap().starts_with("The service rests."));
+    house.hurry().await;
+    let waits = "SELECT count(*) FROM ingest_jobs WHERE attempt = 0 AND error_kind = 'embed' \
+                 AND not_before > queued_at";
+    house.until_jobs(waits, 1).await;
+    fake.rests.store(false, Ordering::Relaxed);
+    house.hurry().await;
+    let whole = house.until(id, |m| m.embedded).await;
+    assert_eq!(whole.note, None);
+}
+
+#[tokio::test]
 async fn a_locked_document_opens_with_its_password_which_is_kept_nowhere() {
     let script = format!(
         r#"if [ "$3" = --password ]; then read -r password; fi
