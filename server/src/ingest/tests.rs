@@ -342,7 +342,7 @@ async fn what_is_not_wanted_is_refused_with_a_sentence() {
         .upload(alice(), "b.txt", "123456789 ".repeat(45).leak())
         .await
     {
-        UploadOutcome::Refused { message, .. } => assert!(message.contains("full")),
+        UploadOutcome::Refused { message, .. } => assert!(message.contains("too little")),
         other => panic!("{other:?}"),
     }
     let used = materials::used_bytes(&house.db, alice()).await.unwrap();

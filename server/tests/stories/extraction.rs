@@ -235,8 +235,9 @@ fn pictures_come_as_pictures_only_to_those_who_can_use_them() {
     assert_eq!((said.ending.as_str(), said.pictures), ("empty", 0));
 }
 
-/// Longest the child may take over any of them: its own limit on processor time, and a busy machine.
-const HOSTILE_MAX: Duration = Duration::from_secs(100);
+/// Longest the child may take over any of them: its 30 processor seconds for a page, at the tail of a
+/// queue of everything else that these tests run. Only one that hangs takes longer.
+const HOSTILE_MAX: Duration = Duration::from_secs(600);
 
 #[test]
 fn every_hostile_document_ends_in_a_named_state() {
