@@ -11,8 +11,8 @@ pub mod jobs;
 pub mod materials;
 pub mod orphans;
 pub mod passages;
-pub mod uploads;
 pub mod reading;
+pub mod uploads;
 
 use sqlx::{
     Sqlite, SqlitePool, Transaction,
