@@ -74,7 +74,7 @@ print("peak_kb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 PYTHON
 
 # figure NAME: the number after it, from what a run printed.
-figure() { grep -o "$1:\{0,1\}[[:space:]]*[0-9.][0-9.]*" | tail -n 1 | sed 's/.*[^0-9.]//'; }
+figure() { grep -o "$1:\{0,1\}[[:space:]]*[0-9][0-9.]*" | tail -n 1 | sed 's/.*[^0-9.]//'; }
 say "Measuring, $RUNS runs each by turns (leave the machine alone meanwhile)"
 ours="" theirs=""
 for run in $(seq "$RUNS"); do

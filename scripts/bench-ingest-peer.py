@@ -57,7 +57,7 @@ def main():
         passages.add(ids=names, documents=batch, embeddings=embed(batch))
     ready = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"first": ready, "ready": ready, "peak": peak}))
+    print(json.dumps({"first": ready, "ready": ready, "texts": len(texts), "peak": peak}))
 
 
 main()

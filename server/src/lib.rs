@@ -15,6 +15,7 @@ pub mod failpoint;
 pub mod find;
 pub mod http;
 pub mod ingest;
+pub mod memory;
 pub mod prose;
 pub mod provider;
 pub mod render;

@@ -9,7 +9,7 @@ use server::{
     clock::Clock,
     config::Config,
     ingest::{self, files::Files},
-    render,
+    memory, render,
     store::Db,
     telemetry,
 };
@@ -52,7 +52,10 @@ fn main() -> ExitCode {
             Box::pin(async move { reset_password(&config, &email.to_string_lossy()).await })
         }),
         Some("sweep") => with_config(|config| Box::pin(async move { sweep(&config).await })),
-        None if command.is_none() => with_config(|config| Box::pin(serve(config))),
+        None if command.is_none() => {
+            memory::give_back_what_is_free();
+            with_config(|config| Box::pin(serve(config)))
+        }
         _ => {
             eprintln!("There is no such command.\n\n{USAGE}");
             ExitCode::from(2)

@@ -201,6 +201,7 @@ async fn in_turn(
     let dimension = embedder.dimension();
     let fits = |vector: &Option<Vec<f32>>| vector.as_ref().is_none_or(|v| v.len() == dimension);
     if vectors.len() == asked && vectors.iter().all(fits) {
+        metrics::counter!("ingest_texts_embedded_total").increment(asked as u64);
         Ok(Some(vectors))
     } else {
         Err(Fault::Vectors {

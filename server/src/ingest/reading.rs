@@ -220,6 +220,7 @@ impl Book<'_> {
         let (now, standing) = (self.shop.clock.now(), self.report.standing());
         let held = text::append(&self.shop.db, self.claim, now, &addition, &standing).await?;
         failpoint::reached("appended");
+        metrics::counter!("ingest_pages_read_total").increment(addition.pages.len() as u64);
         self.stored = Some(self.raw.len());
         self.waiting_since = None;
         self.report.add_passages(chunks.len());
