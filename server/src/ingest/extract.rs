@@ -388,7 +388,18 @@ impl PageWriter {
         })
     }
 
-    fn write(&mut self, page: u32, pages: u32, mut text: String) -> Result<(), Stop> {
+    fn write(&mut self, page: u32, pages: u32, text: String) -> Result<(), Stop> {
+        self.write_titled(page, pages, text, None)
+    }
+
+    /// Writes a page with a title of its own, which counts where the document has no outline.
+    fn write_titled(
+        &mut self,
+        page: u32,
+        pages: u32,
+        mut text: String,
+        title: Option<String>,
+    ) -> Result<(), Stop> {
         if page < self.first_page {
             return Ok(());
         }
@@ -397,7 +408,11 @@ impl PageWriter {
         if self.text_bytes > DOCUMENT_TEXT_MAX_BYTES {
             return Err(Failure::too_much_text().into());
         }
-        let section = self.outline.section_at(page).map(str::to_owned);
+        let section = if self.outline.entries().is_empty() {
+            title.as_deref().and_then(outline::titled)
+        } else {
+            self.outline.section_at(page).map(str::to_owned)
+        };
         self.line(&Line::Page {
             page,
             pages,

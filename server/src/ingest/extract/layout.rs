@@ -7,6 +7,7 @@
 mod blocks;
 mod lines;
 mod order;
+mod title;
 
 use crate::ingest::bidi;
 
@@ -60,8 +61,16 @@ impl Turn {
     }
 }
 
-/// The page's text; `None` when there are too many glyphs to be a page of text.
-pub fn text(glyphs: &[Glyph]) -> Option<String> {
+/// What a page says.
+#[derive(Debug, Default)]
+pub struct Page {
+    pub text: String,
+    /// What stands over it in larger letters, as a slide's title does.
+    pub title: Option<String>,
+}
+
+/// Reads a page; `None` when there are too many glyphs to be a page of text.
+pub fn read(glyphs: &[Glyph]) -> Option<Page> {
     if glyphs.len() > GLYPHS_MAX {
         return None;
     }
@@ -71,7 +80,7 @@ pub fn text(glyphs: &[Glyph]) -> Option<String> {
         (turn, drawn)
     });
     turns.sort_by_key(|(_, drawn)| std::cmp::Reverse(drawn.len()));
-    let mut page = String::new();
+    let mut page = Page::default();
     for (turn, drawn) in turns {
         let words = lines::words(
             drawn
@@ -84,17 +93,15 @@ pub fn text(glyphs: &[Glyph]) -> Option<String> {
         }
         let rtl = bidi::is_mostly_rtl(words.iter().map(|word| word.text.as_str()));
         let blocks = blocks::blocks(lines::lines(words));
-        for piece in order::order(blocks, rtl) {
-            if !page.is_empty() {
-                page.push_str(piece.gap.as_str());
+        let pieces = order::order(blocks, rtl);
+        if page.text.is_empty() {
+            page.title = title::title(&pieces, rtl);
+        }
+        for piece in pieces {
+            if !page.text.is_empty() {
+                page.text.push_str(piece.gap.as_str());
             }
-            let lines: Vec<String> = piece
-                .block
-                .lines
-                .iter()
-                .map(|line| line.text(rtl))
-                .collect();
-            page.push_str(&lines.join("\n"));
+            page.text.push_str(&piece.block.text(rtl));
         }
     }
     Some(page)

@@ -19,9 +19,8 @@ pub struct Outline {
 impl Outline {
     /// Adds a title; one without letters or digits says nothing and is left out.
     pub fn push(&mut self, level: u8, title: &str, page: u32) {
-        let title = tidy(title);
         let fits = self.entries.len() < ENTRIES_MAX && (1..=PAGES_MAX).contains(&(page as usize));
-        if fits && title.chars().any(char::is_alphanumeric) {
+        if let Some(title) = titled(title).filter(|_| fits) {
             self.entries.push(OutlineEntry {
                 level: level.clamp(1, LEVEL_MAX),
                 title,
@@ -42,6 +41,11 @@ impl Outline {
             .max_by_key(|entry| entry.page)
             .map(|entry| entry.title.as_str())
     }
+}
+
+/// A title as it is kept; `None` for one that says nothing.
+pub fn titled(title: &str) -> Option<String> {
+    Some(tidy(title)).filter(|title| title.chars().any(char::is_alphanumeric))
 }
 
 /// One line, single-spaced, without characters that hide or reorder others, of bounded length.

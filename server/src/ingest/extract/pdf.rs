@@ -59,10 +59,11 @@ pub fn read(bytes: Vec<u8>, password: Option<String>, out: &mut PageWriter) -> R
     let mut has_text = out.first_page > 1;
     let mut has_faults = false;
     for page in out.first_page.max(1)..=count {
-        let text = match reader.as_ref().and_then(|reader| page_text(reader, page)) {
-            Some(text) => Some(text),
-            None => second.page_text(page),
+        let read = match reader.as_ref().and_then(|reader| read_page(reader, page)) {
+            Some(read) => Some(read),
+            None => second.page_text(page).map(untitled),
         };
+        let (text, title) = read.map_or((None, None), |read| (Some(read.text), read.title));
         let needs_eyes = text
             .as_deref()
             .is_none_or(|text| is_blank(text) || is_nameless(text));
@@ -82,7 +83,7 @@ pub fn read(bytes: Vec<u8>, password: Option<String>, out: &mut PageWriter) -> R
             Some(text) => {
                 // Letters without a meaning are still what the page says.
                 has_text |= !is_blank(&text) || is_nameless(&text);
-                out.write(page, count, text)?;
+                out.write_titled(page, count, text, title)?;
             }
         }
     }
@@ -171,17 +172,17 @@ fn count_pages(reader: &PdfDocument) -> usize {
 }
 
 /// `None` when the page cannot be read; a page without text is read, and empty.
-fn page_text(reader: &PdfDocument, page: u32) -> Option<String> {
+fn read_page(reader: &PdfDocument, page: u32) -> Option<layout::Page> {
     let index = page as usize - 1;
-    let text = catch_unwind(AssertUnwindSafe(|| {
+    let read = catch_unwind(AssertUnwindSafe(|| {
         // Filtered by nothing: the unfiltered call would keep every page's glyphs in memory.
         let chars = reader.extract_chars_filtered(index, HashSet::new(), HashSet::new());
         let glyphs: Vec<Glyph> = chars.ok()?.iter().map(glyph).collect();
-        layout::text(&glyphs).filter(|text| !is_blank(text))
+        layout::read(&glyphs).filter(|read| !is_blank(&read.text))
     }));
-    let ours = text.ok().flatten();
-    if let Some(text) = &ours
-        && !has_odd_words(text)
+    let ours = read.ok().flatten();
+    if let Some(read) = &ours
+        && !has_odd_words(&read.text)
     {
         return ours;
     }
@@ -196,9 +197,14 @@ fn page_text(reader: &PdfDocument, page: u32) -> Option<String> {
     }));
     let theirs = theirs.ok().flatten();
     match &theirs {
-        Some(text) if !is_blank(text) && !has_odd_words(text) => theirs,
-        _ => ours.or(theirs),
+        Some(text) if !is_blank(text) && !has_odd_words(text) => theirs.map(untitled),
+        _ => ours.or(theirs.map(untitled)),
     }
+}
+
+/// A page of which only the words are known.
+const fn untitled(text: String) -> layout::Page {
+    layout::Page { text, title: None }
 }
 
 /// Whether the words are single letters, or whole lines run together.

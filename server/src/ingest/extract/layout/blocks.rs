@@ -44,6 +44,12 @@ impl Block {
         block
     }
 
+    /// Its lines as text.
+    pub fn text(&self, rtl: bool) -> String {
+        let lines: Vec<String> = self.lines.iter().map(|line| line.text(rtl)).collect();
+        lines.join("\n")
+    }
+
     /// The base line it begins on.
     pub fn first_base(&self) -> f32 {
         self.lines.first().map_or(self.top, |line| line.base)

@@ -17,13 +17,51 @@ fn draw(glyphs: &mut Vec<Glyph>, x: f32, y: f32, size: f32, text: &str) {
     }
 }
 
-fn page(parts: &[(f32, f32, f32, &str)]) -> String {
+fn drawn(parts: &[(f32, f32, f32, &str)]) -> Page {
     let mut glyphs = Vec::new();
     for (x, y, size, text) in parts {
         draw(&mut glyphs, *x, *y, *size, text);
     }
     glyphs.reverse();
-    text(&glyphs).unwrap()
+    read(&glyphs).unwrap()
+}
+
+fn page(parts: &[(f32, f32, f32, &str)]) -> String {
+    drawn(parts).text
+}
+
+#[test]
+fn a_page_is_named_by_what_stands_over_it_in_larger_letters() {
+    let body = "The heart pumps blood through the body all day long.";
+    let slide = drawn(&[
+        (500.0, 800.0, 8.0, "12 May"),
+        (50.0, 760.0, 24.0, "The cardiac"),
+        (50.0, 735.0, 24.0, "cycle"),
+        (50.0, 710.0, 20.0, "in six phases"),
+        (50.0, 600.0, 14.0, body),
+        (50.0, 580.0, 14.0, body),
+    ]);
+    assert_eq!(slide.title.as_deref(), Some("The cardiac cycle"));
+    // Plain text, a cover, a number in large letters, and large letters at the foot name nothing.
+    for parts in [
+        &[
+            (50.0, 760.0, 12.0, "The cardiac cycle"),
+            (50.0, 700.0, 12.0, body),
+        ][..],
+        &[
+            (50.0, 760.0, 40.0, "The cardiac cycle"),
+            (50.0, 100.0, 12.0, "May 2026"),
+        ],
+        &[(50.0, 760.0, 40.0, "12"), (50.0, 700.0, 12.0, body)],
+        &[
+            (50.0, 760.0, 12.0, body),
+            (50.0, 700.0, 12.0, body),
+            (50.0, 640.0, 12.0, body),
+            (50.0, 100.0, 30.0, "Questions welcome"),
+        ],
+    ] {
+        assert_eq!(drawn(parts).title, None, "{parts:?}");
+    }
 }
 
 #[test]
@@ -135,7 +173,10 @@ fn turned_text_is_read_along_its_own_line_and_after_the_rest() {
             turn: Turn::of_degrees(90.0),
         });
     }
-    assert_eq!(text(&glyphs).unwrap(), "A diagram of the heart\n\nPressure");
+    assert_eq!(
+        read(&glyphs).unwrap().text,
+        "A diagram of the heart\n\nPressure"
+    );
 }
 
 #[test]
@@ -168,7 +209,7 @@ proptest! {
                 turn: Turn::of_degrees(degrees),
             })
             .collect();
-        let mut letters: Vec<char> = text(&glyphs).unwrap().chars().filter(|c| !c.is_whitespace()).collect();
+        let mut letters: Vec<char> = read(&glyphs).unwrap().text.chars().filter(|c| !c.is_whitespace()).collect();
         letters.sort_unstable();
         prop_assert_eq!(letters, glyphs.iter().map(|g| g.char).collect::<Vec<_>>());
     }
@@ -180,5 +221,5 @@ fn places_that_are_no_numbers_are_left_out() {
     draw(&mut glyphs, 50.0, 700.0, 10.0, "ok");
     draw(&mut glyphs, f32::NAN, 700.0, 10.0, "x");
     draw(&mut glyphs, 1.0e30, f32::INFINITY, 10.0, "y");
-    assert_eq!(text(&glyphs).unwrap(), "ok");
+    assert_eq!(read(&glyphs).unwrap().text, "ok");
 }
