@@ -454,9 +454,15 @@ impl Ingest {
         let outcome = if claim.starts > STARTS_MAX {
             Err(Fault::Crashing)
         } else {
-            let (shop, own, cancel) = (self.shop.clone(), claim.clone(), shift.cancel.clone());
+            let (shop, cancel) = (self.shop.clone(), shift.cancel.clone());
+            let (this, material) = (Arc::clone(&self), claim.job.material);
+            let has_read = move || {
+                this.crew.has_read(material);
+                this.wake.notify_one();
+            };
+            let own = claim.clone();
             // A task of its own, so that a panic is one more fault and not the end of the workers.
-            tokio::spawn(async move { pipeline::work(&shop, &own, &cancel).await })
+            tokio::spawn(async move { pipeline::work(&shop, &own, &cancel, has_read).await })
                 .await
                 .unwrap_or(Err(Fault::Panicked))
         };

@@ -20,6 +20,7 @@ use crate::{
 use app::model::{coach::Passage, id::UserId};
 use cache::Matrices;
 use coverage::Asked;
+use matrix::Matrix;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -57,8 +58,8 @@ pub enum RetrievalError {
 
 /// What comparing meanings came to.
 enum Meaning {
-    /// The nearest chunks with their cosines.
-    Compared(Vec<(i64, f32)>),
+    /// The nearest chunks with their cosines, of all that have a vector.
+    Compared(Vec<(i64, f32)>, Arc<Matrix>),
     /// There is no embedder, or no chunk has a vector yet.
     Unknown,
     /// Why the question has no vector.
@@ -102,22 +103,33 @@ impl Retrieval {
             self.nearest(user, question),
         );
         let by_words = by_words?;
+        let mut words_alone = HashSet::new();
         let (by_meaning, problem) = match by_meaning? {
-            Meaning::Compared(list) => (Some(list), None),
+            Meaning::Compared(list, matrix) => {
+                words_alone = matrix.lacking(by_words.iter().map(|(id, _)| *id));
+                (Some(list), None)
+            }
             Meaning::Unknown => (None, None),
             Meaning::Failed(problem) => (None, Some(problem)),
         };
-        let ranked = fusion::fuse(by_meaning.as_deref(), &by_words);
+        let ranked = fusion::fuse(by_meaning.as_deref(), &by_words, &words_alone);
         let best = self.read(user, &ranked, limit * CANDIDATES).await?;
         let best = fusion::without_repetition(best, limit);
 
         let texts: Vec<&str> = best.iter().map(|(one, _)| one.text.as_str()).collect();
+        let new_texts: Vec<&str> = best
+            .iter()
+            .filter(|(one, _)| words_alone.contains(&one.chunk_id))
+            .map(|(one, _)| one.text.as_str())
+            .collect();
         let nearest = by_meaning
             .as_deref()
             .map(|list| list.first().map_or(0.0, |(_, cosine)| *cosine));
         let chunks = passages::count(&self.db, user).await?;
         let asked = self.asked(user, keywords).await?;
-        let covered = coverage::covered(nearest, &asked, chunks, &texts);
+        // What has no vector yet, in the middle of being read, is judged by its words.
+        let covered = coverage::covered(nearest, &asked, chunks, &texts)
+            || coverage::covered(None, &asked, chunks, &new_texts);
         Ok(Found {
             covered,
             by_meaning: by_meaning.is_some(),
@@ -151,8 +163,9 @@ impl Retrieval {
             return Ok(Meaning::Unknown);
         }
         // A large library takes milliseconds of pure arithmetic.
-        let nearest = tokio::task::spawn_blocking(move || matrix.nearest(&vector, LIST)).await;
-        Ok(nearest.map_or(Meaning::Unknown, Meaning::Compared))
+        let searched = Arc::clone(&matrix);
+        let nearest = tokio::task::spawn_blocking(move || searched.nearest(&vector, LIST)).await;
+        Ok(nearest.map_or(Meaning::Unknown, |list| Meaning::Compared(list, matrix)))
     }
 
     /// Reads the first `count` of `ranked`, keeping their order.

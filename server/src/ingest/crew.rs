@@ -1,11 +1,14 @@
 //! Which due job to begin next, and how to stop one. Knows only what this process works on; the rows
 //! say who holds a job.
 //!
+//! Reading is quick, embedding is not: a document whose text is stored gives its place to the next one,
+//! so that a whole folder can soon be searched by its words while the vectors follow.
+//!
 //! Work of one student fills the cores. Beyond that there are places for students of whom nothing is
 //! being worked on, so that somebody's fifty documents, or her one of a thousand pages, never keep
 //! another's first one waiting; the machine then shares its cores between them.
 
-use crate::store::jobs::{Job, Kind};
+use crate::store::jobs::Job;
 use app::model::id::{MaterialId, UserId};
 use std::{
     collections::HashMap,
@@ -17,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 /// Documents worked on beyond the cores, each of another student: a child process of some 50 MB
 /// each, and more would only slow each other down.
 const EXTRA_PLACES: usize = 8;
+/// Documents that are being embedded or wait for their turn to be: each holds a lease and a few
+/// batches of text, some 100 KB. A folder of more is read when the first are done.
+const EMBEDDING_MAX: usize = 64;
 /// Fewest documents worked on side by side, also on one core: one may wait for its child process
 /// while the other one is embedded.
 const PLACES_MIN: usize = 2;
@@ -25,13 +31,14 @@ const PLACES_MIN: usize = 2;
 #[derive(Clone)]
 pub struct Crew {
     working: Arc<Mutex<HashMap<MaterialId, Working>>>,
-    /// Documents of anybody.
+    /// Documents of anybody that are being read.
     places: usize,
 }
 
 struct Working {
     user: UserId,
-    kind: Kind,
+    /// Its text is still being read.
+    is_reading: bool,
     cancel: CancellationToken,
 }
 
@@ -66,20 +73,25 @@ impl Crew {
     /// worked on, the first.
     pub fn take(&self, due: &[Job], can_embed: bool, stop: &CancellationToken) -> Option<Shift> {
         let mut working = self.lock();
-        let embedding = working.values().filter(|w| w.kind == Kind::Embed).count();
+        let reading = working.values().filter(|w| w.is_reading).count();
+        let embedding = working.len() - reading;
         let of_user = |user: UserId| working.values().filter(|w| w.user == user).count();
-        let full = working.len() >= self.places;
+        let read_of = |user: UserId| {
+            let reads = |w: &&Working| w.user == user && w.is_reading;
+            working.values().filter(reads).count()
+        };
         let job = due
             .iter()
             .filter(|job| !working.contains_key(&job.material))
-            // One place is left for what a student has just added.
-            .filter(|job| {
-                job.kind != Kind::Embed || (can_embed && embedding + 1 < self.places.max(2))
+            .filter(|job| match job.reads() {
+                true if reading < self.places => true,
+                true => reading < self.places + EXTRA_PLACES && read_of(job.user) == 0,
+                false => can_embed,
             })
-            .filter(|job| !full || of_user(job.user) == 0)
+            .filter(|job| embedding < EMBEDDING_MAX || of_user(job.user) == 0)
             .min_by_key(|job| of_user(job.user))?
             .clone();
-        if working.len() >= self.places + EXTRA_PLACES {
+        if working.len() >= EMBEDDING_MAX + self.places + EXTRA_PLACES {
             return None;
         }
         let cancel = stop.child_token();
@@ -87,7 +99,7 @@ impl Crew {
             job.material,
             Working {
                 user: job.user,
-                kind: job.kind,
+                is_reading: job.reads(),
                 cancel: cancel.clone(),
             },
         );
@@ -96,6 +108,13 @@ impl Crew {
             cancel,
             crew: self.clone(),
         })
+    }
+
+    /// The text of a material is stored; what is left of its job needs no place.
+    pub fn has_read(&self, material: MaterialId) {
+        if let Some(working) = self.lock().get_mut(&material) {
+            working.is_reading = false;
+        }
     }
 
     /// Stops the work on a material, if there is any.
@@ -119,6 +138,7 @@ impl Drop for Shift {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::jobs::Kind;
     use uuid::Uuid;
 
     fn job(material: u128, user: u128, kind: Kind) -> Job {
@@ -170,16 +190,34 @@ mod tests {
     }
 
     #[test]
-    fn catching_up_on_vectors_leaves_a_place_for_uploads() {
+    fn making_vectors_keeps_no_place_from_reading() {
         let crew = Crew::of(2);
         let stop = CancellationToken::new();
         let due = [job(1, 1, Kind::Embed), job(2, 2, Kind::Embed)];
         assert!(crew.take(&due, false, &stop).is_none(), "no model yet");
-        let first = crew.take(&due, true, &stop);
-        assert_eq!(number(first.as_ref()), Some(1));
-        assert!(crew.take(&due, true, &stop).is_none());
-        let upload = crew.take(&[job(3, 1, Kind::Read)], true, &stop);
-        assert_eq!(number(upload.as_ref()), Some(3));
+        let _vectors = [crew.take(&due, true, &stop), crew.take(&due, true, &stop)];
+        let folder: Vec<Job> = (3..=9).map(|n| job(n, 1, Kind::Read)).collect();
+        let third = crew.take(&folder, true, &stop).unwrap();
+        let _fourth = crew.take(&folder, true, &stop).unwrap();
+        assert!(crew.take(&folder, true, &stop).is_none(), "two are read");
+        crew.has_read(third.job.material);
+        let next = crew.take(&folder, true, &stop);
+        assert_eq!(number(next.as_ref()), Some(5));
+    }
+
+    #[test]
+    fn a_folder_waits_when_many_documents_wait_for_their_vectors_but_no_other_student_does() {
+        let crew = Crew::of(2);
+        let stop = CancellationToken::new();
+        let mut folder: Vec<Job> = (1..=200).map(|n| job(n, 1, Kind::Read)).collect();
+        let mut shifts = Vec::new();
+        while let Some(shift) = crew.take(&folder, true, &stop) {
+            crew.has_read(shift.job.material);
+            shifts.push(shift);
+        }
+        assert_eq!(shifts.len(), EMBEDDING_MAX);
+        folder.push(job(201, 2, Kind::Read));
+        assert_eq!(number(crew.take(&folder, true, &stop).as_ref()), Some(201));
     }
 
     #[test]

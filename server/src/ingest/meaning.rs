@@ -118,7 +118,7 @@ async fn embed_stored(
             *from = last.ordinal + 1;
             let ids: Vec<i64> = batch.iter().map(|passage| passage.id).collect();
             let texts = batch.iter().map(embedded_text).collect();
-            let made = in_turn(shop, claim, embedder.as_ref(), texts, cancel);
+            let made = in_turn(shop, claim, embedder.as_ref(), texts, report.left(), cancel);
             under_way.push_back(async move { (ids, made.await) });
         }
         let Some((ids, made)) = under_way.next().await else {
@@ -166,7 +166,8 @@ pub async fn ahead(
     let mut made = HashMap::with_capacity(lacking.len());
     for batch in lacking.chunks(BATCH) {
         let texts = batch.iter().map(|(_, text)| text.clone()).collect();
-        match in_turn(shop, claim, embedder, texts, cancel).await {
+        let left = lacking.len() - made.len();
+        match in_turn(shop, claim, embedder, texts, left, cancel).await {
             Ok(Some(vectors)) => made.extend(batch.iter().map(|(key, _)| *key).zip(vectors)),
             Ok(None) => return Ok(None),
             Err(Fault::Embed(error)) => {
@@ -180,17 +181,19 @@ pub async fn ahead(
     Ok(Some(made))
 }
 
-/// Embeds one batch when it is the student's turn; `None` when cancelled.
+/// Embeds one batch of a document that has `left` passages to go, when it is its turn; `None` when
+/// cancelled.
 async fn in_turn(
     shop: &Workshop,
     claim: &Claim,
     embedder: &dyn Embedder,
     texts: Vec<String>,
+    left: usize,
     cancel: &CancellationToken,
 ) -> Result<Option<Vec<Option<Vec<f32>>>>, Fault> {
     let asked = texts.len();
     let embedded = async {
-        let _turn = shop.turns.take(claim.job.user).await;
+        let _turn = shop.turns.take(claim.job.user, left).await;
         embedder.embed_documents(texts).await
     };
     let vectors = tokio::select! {

@@ -93,16 +93,18 @@ impl Fault {
     }
 }
 
-/// Does one job; ends early when its lease is lost.
+/// Does one job; ends early when its lease is lost. Calls `has_read` when the text is stored and only
+/// vectors are left to be made.
 pub async fn work(
     shop: &Workshop,
     claim: &Claim,
     cancel: &CancellationToken,
+    has_read: impl Fn(),
 ) -> Result<Outcome, Fault> {
     let report = Reporter::new(shop, claim);
     let outcome = tokio::select! {
         biased;
-        outcome = story(shop, claim, &report, cancel) => outcome,
+        outcome = story(shop, claim, &report, cancel, has_read) => outcome,
         () = report.keep_lease() => Ok(Outcome::Dropped),
     };
     if matches!(outcome, Ok(Outcome::Done)) {
@@ -116,6 +118,7 @@ async fn story(
     claim: &Claim,
     report: &Reporter<'_>,
     cancel: &CancellationToken,
+    has_read: impl Fn(),
 ) -> Result<Outcome, Fault> {
     failpoint::reached("claimed");
     let job = &claim.job;
@@ -135,6 +138,7 @@ async fn story(
             let more = || arrived.send_modify(|arrived| arrived.batches += 1);
             let read = reading::read(shop, claim, report, cancel, more).await?;
             if read == Read::Stored {
+                has_read();
                 arrived.send_modify(|arrived| arrived.complete = true);
                 ends.disarm();
             }

@@ -22,6 +22,8 @@ const SEARCHABLE_EVERY: Duration = Duration::from_secs(1);
 const SIGN_EVERY: Duration = Duration::from_secs(1);
 /// A pace is not worth telling before this, for the first page carries the cost of starting.
 const PACE_AFTER: Duration = Duration::from_millis(500);
+/// Nor is that of embedding before so many texts: two batches.
+const PACE_AFTER_TEXTS: usize = 32;
 
 /// The report on one job.
 pub struct Reporter<'a> {
@@ -38,8 +40,11 @@ struct Meter {
     pages_read: u32,
     passages: usize,
     settled: usize,
-    /// Settled before this attempt, which says nothing about its pace.
-    settled_before: Option<usize>,
+    /// `settled` has been told once.
+    is_counting: bool,
+    /// When vectors began to come, and how many passages were settled then: neither what an earlier
+    /// attempt made nor the embedder's start says anything about the pace.
+    embedding: Option<(Instant, usize)>,
     has_embedder: bool,
     signed: Instant,
     told: Option<Instant>,
@@ -62,7 +67,8 @@ impl<'a> Reporter<'a> {
                 pages_read: 0,
                 passages: 0,
                 settled: 0,
-                settled_before: None,
+                is_counting: false,
+                embedding: None,
                 has_embedder: shop.embedder.current().is_some(),
                 signed: now,
                 told: None,
@@ -94,8 +100,18 @@ impl<'a> Reporter<'a> {
     /// This many passages have their vector or were refused one.
     pub fn settled(&self, count: usize) {
         let mut meter = self.lock();
+        // The first telling is what was there before.
+        if meter.is_counting && meter.embedding.is_none() {
+            meter.embedding = Some((Instant::now(), count));
+        }
+        meter.is_counting = true;
         meter.settled = count;
-        meter.settled_before.get_or_insert(count);
+    }
+
+    /// Passages that are known and not settled.
+    pub fn left(&self) -> usize {
+        let meter = self.lock();
+        meter.passages.saturating_sub(meter.settled)
     }
 
     /// The whole text is stored.
@@ -198,39 +214,41 @@ impl Meter {
             stage,
             done,
             total,
-            pace: self.pace(self.started.elapsed()),
+            pace: self.pace(Instant::now()),
         }
     }
 
-    /// Pages a second over everything that is to be done with a page. While the text is still
-    /// coming and no vector is made yet, the pace of reading is all that is known.
-    fn pace(&self, elapsed: Duration) -> Option<Pace> {
+    /// Pages a second of what takes longest: making vectors, once enough are made to know. Until
+    /// then the pace of reading is all that is known, and what remains is not.
+    fn pace(&self, now: Instant) -> Option<Pace> {
+        let elapsed = now - self.started;
         if elapsed < PACE_AFTER || self.passages == 0 || self.pages_read == 0 {
             return None;
         }
         let read = f64::from(self.pages_read);
-        let before = self.settled_before.unwrap_or_default();
-        let fresh = self.settled.saturating_sub(before);
-        // Share of a page's work that is done, in pages.
-        let per_page = self.passages as f64 / read;
-        let (done, left) = if self.has_embedder && fresh > 0 {
-            let all = f64::from(self.pages.unwrap_or(self.pages_read)) * per_page;
-            (
-                fresh as f64 / per_page,
-                (all - self.settled as f64).max(0.0) / per_page,
-            )
-        } else {
-            let left = self
-                .pages
-                .map_or(0, |all| all.saturating_sub(self.pages_read));
-            (read, f64::from(left))
-        };
-        let pages_per_second = done / elapsed.as_secs_f64();
-        let is_known = !self.has_embedder || fresh > 0;
-        Some(Pace {
-            pages_per_second: pages_per_second as f32,
-            remaining_seconds: is_known.then(|| (left / pages_per_second).ceil() as u32),
-        })
+        let all = self.pages.map_or(read, f64::from).max(read);
+        if !self.has_embedder {
+            return Some(pace(read, elapsed, Some(all - read)));
+        }
+        let passages_per_page = self.passages as f64 / read;
+        if let Some((began, before)) = self.embedding {
+            let fresh = self.settled.saturating_sub(before);
+            if fresh >= PACE_AFTER_TEXTS {
+                let left = (all * passages_per_page - self.settled as f64).max(0.0);
+                let done = fresh as f64 / passages_per_page;
+                return Some(pace(done, now - began, Some(left / passages_per_page)));
+            }
+        }
+        (self.stage == Stage::Reading).then(|| pace(read, elapsed, None))
+    }
+}
+
+/// So many pages in a time, and so many left.
+fn pace(done: f64, elapsed: Duration, left: Option<f64>) -> Pace {
+    let pages_per_second = done / elapsed.as_secs_f64().max(f64::EPSILON);
+    Pace {
+        pages_per_second: pages_per_second as f32,
+        remaining_seconds: left.map(|left| (left / pages_per_second).ceil() as u32),
     }
 }
 
@@ -252,7 +270,8 @@ mod tests {
             pages_read: 20,
             passages: 40,
             settled: 0,
-            settled_before: None,
+            is_counting: false,
+            embedding: None,
             has_embedder: true,
             signed: now,
             told: None,
@@ -260,30 +279,41 @@ mod tests {
         }
     }
 
+    fn after(meter: &Meter, seconds: f32) -> Option<Pace> {
+        meter.pace(meter.started + Duration::from_secs_f32(seconds))
+    }
+
     #[tokio::test]
     async fn what_remains_is_unknown_until_the_slowest_step_has_been_seen() {
-        let pace = meter().pace(Duration::from_secs(2)).unwrap();
+        let mut meter = meter();
+        let pace = after(&meter, 2.0).unwrap();
         assert_eq!(pace.remaining_seconds, None);
         assert!((pace.pages_per_second - 10.0).abs() < 0.01);
-        assert_eq!(meter().pace(Duration::from_millis(100)), None);
+        assert_eq!(after(&meter, 0.1), None);
+        // One vector of many says nothing, as slow as the first one is.
+        meter.embedding = Some((meter.started, 0));
+        meter.settled = 1;
+        assert_eq!(after(&meter, 5.0).unwrap().remaining_seconds, None);
+        meter.stage = Stage::Embedding;
+        assert_eq!(after(&meter, 5.0), None);
     }
 
     #[tokio::test]
     async fn what_remains_follows_the_vectors_once_some_are_made() {
         let mut meter = meter();
-        meter.settled_before = Some(0);
-        meter.settled = 10;
-        // 10 of 200 passages in 5 s: a page a second, 95 pages to go.
-        let pace = meter.pace(Duration::from_secs(5)).unwrap();
+        meter.embedding = Some((meter.started + Duration::from_secs(10), 4));
+        meter.settled = 44;
+        // 40 passages in 20 s: a page a second, 156 of 200 passages to go.
+        let pace = after(&meter, 30.0).unwrap();
         assert!((pace.pages_per_second - 1.0).abs() < 0.01);
-        assert_eq!(pace.remaining_seconds, Some(95));
+        assert_eq!(pace.remaining_seconds, Some(78));
     }
 
     #[tokio::test]
     async fn without_an_embedder_reading_is_all_there_is_to_wait_for() {
         let mut meter = meter();
         meter.has_embedder = false;
-        let pace = meter.pace(Duration::from_secs(2)).unwrap();
+        let pace = after(&meter, 2.0).unwrap();
         assert_eq!(pace.remaining_seconds, Some(8));
     }
 }

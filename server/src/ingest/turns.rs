@@ -1,6 +1,7 @@
 //! Whose texts are embedded next. All materials share the embedder batch by batch; a free turn goes
 //! to the waiting student who has been served least recently, so that neither a long document nor
-//! fifty documents of one student keep another's five pages waiting for more than a batch.
+//! fifty documents of one student keep another's five pages waiting for more than a batch. Of one
+//! student's documents the one that is nearest to its end goes first: most are ready soonest so.
 
 use app::model::id::UserId;
 use std::{
@@ -26,6 +27,8 @@ struct Desk {
 
 struct Waiting {
     user: UserId,
+    /// Passages its document has to go.
+    left: usize,
     call: oneshot::Sender<Turn>,
 }
 
@@ -43,11 +46,11 @@ impl Turns {
         })))
     }
 
-    /// Waits for `user`'s turn. Dropping the future leaves the queue. `None` is never answered while
+    /// Waits for the turn of `user`'s document that has `left` passages to go. Dropping the future leaves the queue. `None` is never answered while
     /// these turns exist.
-    pub async fn take(&self, user: UserId) -> Option<Turn> {
+    pub async fn take(&self, user: UserId, left: usize) -> Option<Turn> {
         let (call, called) = oneshot::channel();
-        self.lock().waiting.push(Waiting { user, call });
+        self.lock().waiting.push(Waiting { user, left, call });
         self.hand_out();
         called.await.ok()
     }
@@ -77,10 +80,10 @@ impl Turns {
 impl Desk {
     fn next(&mut self) -> Option<Waiting> {
         let served = &self.served;
-        let (at, _) =
-            self.waiting.iter().enumerate().min_by_key(|(_, waiting)| {
-                served.get(&waiting.user).copied().unwrap_or_default()
-            })?;
+        let (at, _) = self.waiting.iter().enumerate().min_by_key(|(_, waiting)| {
+            let last = served.get(&waiting.user).copied().unwrap_or_default();
+            (last, waiting.left)
+        })?;
         let next = self.waiting.remove(at);
         if self.served.len() >= REMEMBERED_MAX {
             self.served.clear();
@@ -111,12 +114,12 @@ mod tests {
     #[tokio::test]
     async fn a_newcomer_goes_before_those_who_were_just_served() {
         let turns = Turns::new(1);
-        let first = turns.take(user(1)).await.unwrap();
-        let mut again = Box::pin(turns.take(user(1)));
-        let mut once_more = Box::pin(turns.take(user(1)));
+        let first = turns.take(user(1), 10).await.unwrap();
+        let mut again = Box::pin(turns.take(user(1), 10));
+        let mut once_more = Box::pin(turns.take(user(1), 10));
         assert!((&mut again).now_or_never().is_none());
         assert!((&mut once_more).now_or_never().is_none());
-        let mut other = Box::pin(turns.take(user(2)));
+        let mut other = Box::pin(turns.take(user(2), 10));
         assert!((&mut other).now_or_never().is_none());
         drop(first);
         let others = other.now_or_never().flatten().unwrap();
@@ -128,13 +131,28 @@ mod tests {
     #[tokio::test]
     async fn whoever_leaves_the_queue_holds_up_nobody() {
         let turns = Turns::new(1);
-        let first = turns.take(user(1)).await.unwrap();
-        let mut left = Box::pin(turns.take(user(2)));
+        let first = turns.take(user(1), 10).await.unwrap();
+        let mut left = Box::pin(turns.take(user(2), 10));
         assert!((&mut left).now_or_never().is_none());
-        let mut stays = Box::pin(turns.take(user(3)));
+        let mut stays = Box::pin(turns.take(user(3), 10));
         assert!((&mut stays).now_or_never().is_none());
         drop(left);
         drop(first);
         assert!(stays.now_or_never().flatten().is_some());
+    }
+
+    #[tokio::test]
+    async fn of_one_students_documents_the_one_nearest_its_end_goes_first() {
+        let turns = Turns::new(1);
+        let first = turns.take(user(1), 900).await.unwrap();
+        let mut long = Box::pin(turns.take(user(1), 884));
+        assert!((&mut long).now_or_never().is_none());
+        let mut short = Box::pin(turns.take(user(1), 5));
+        assert!((&mut short).now_or_never().is_none());
+        drop(first);
+        let shorts = short.now_or_never().flatten().unwrap();
+        assert!((&mut long).now_or_never().is_none());
+        drop(shorts);
+        assert!(long.now_or_never().flatten().is_some());
     }
 }

@@ -12,20 +12,23 @@ const MEANING_SHARE: f32 = 0.6;
 const PER_PAGE: usize = 2;
 
 /// Fuses two lists of (chunk, score): each is stretched to 0..1, a chunk missing in one has 0
-/// there. Without a list by meaning the words count alone.
-pub fn fuse(by_meaning: Option<&[(i64, f32)]>, by_words: &[(i64, f32)]) -> Vec<(i64, f32)> {
-    let (meaning_share, words_share) = match by_meaning {
-        Some(_) => (MEANING_SHARE, 1.0 - MEANING_SHARE),
-        None => (0.0, 1.0),
+/// there. Without a list by meaning the words count alone, and so they do for those of
+/// `words_alone`, which could not be in it.
+pub fn fuse(
+    by_meaning: Option<&[(i64, f32)]>,
+    by_words: &[(i64, f32)],
+    words_alone: &HashSet<i64>,
+) -> Vec<(i64, f32)> {
+    let words_share = |id| match by_meaning {
+        Some(_) if !words_alone.contains(&id) => 1.0 - MEANING_SHARE,
+        _ => 1.0,
     };
     let mut scores: HashMap<i64, f32> = HashMap::new();
-    for (list, share) in [
-        (by_meaning.unwrap_or_default(), meaning_share),
-        (by_words, words_share),
-    ] {
-        for (id, score) in stretched(list) {
-            *scores.entry(id).or_default() += share * score;
-        }
+    for (id, score) in stretched(by_meaning.unwrap_or_default()) {
+        *scores.entry(id).or_default() += MEANING_SHARE * score;
+    }
+    for (id, score) in stretched(by_words) {
+        *scores.entry(id).or_default() += words_share(id) * score;
     }
     let mut fused: Vec<(i64, f32)> = scores.into_iter().collect();
     fused.sort_unstable_by(best_first);
@@ -118,6 +121,10 @@ fn mostly_inside(left: &StoredPassage, right: &StoredPassage) -> bool {
 mod tests {
     use super::*;
     use app::model::{id::MaterialId, material::Span};
+    use std::sync::LazyLock;
+
+    static NONE: LazyLock<HashSet<i64>> = LazyLock::new(HashSet::new);
+
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -140,7 +147,11 @@ mod tests {
 
     #[test]
     fn both_lists_count_by_their_shares() {
-        let fused = fuse(Some(&[(1, 0.9), (2, 0.5), (3, 0.1)]), &[(3, 8.0), (2, 2.0)]);
+        let fused = fuse(
+            Some(&[(1, 0.9), (2, 0.5), (3, 0.1)]),
+            &[(3, 8.0), (2, 2.0)],
+            &NONE,
+        );
         let expected = [(1, 0.6), (3, 0.4), (2, 0.3)];
         assert_eq!(fused.len(), expected.len());
         for ((id, score), (expected_id, expected_score)) in fused.iter().zip(expected) {
@@ -150,10 +161,20 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_vector_yet_is_placed_by_its_words_alone() {
+        let new = HashSet::from([9]);
+        let fused = fuse(Some(&[(1, 0.3), (2, 0.2)]), &[(9, 8.0), (2, 2.0)], &new);
+        assert_eq!(fused[0], (9, 1.0));
+    }
+
+    #[test]
     fn without_vectors_the_words_decide_alone() {
-        assert_eq!(fuse(None, &[(7, 3.0), (8, 1.0)]), [(7, 1.0), (8, 0.0)]);
-        assert!(fuse(None, &[]).is_empty());
-        assert_eq!(fuse(None, &[(7, 3.0)]), [(7, 1.0)]);
+        assert_eq!(
+            fuse(None, &[(7, 3.0), (8, 1.0)], &NONE),
+            [(7, 1.0), (8, 0.0)]
+        );
+        assert!(fuse(None, &[], &NONE).is_empty());
+        assert_eq!(fuse(None, &[(7, 3.0)], &NONE), [(7, 1.0)]);
     }
 
     #[test]
@@ -189,7 +210,7 @@ mod tests {
             words in proptest::collection::vec((0_i64..40, 0.0_f32..30.0), 0..40),
         ) {
             let unique = |list: Vec<(i64, f32)>| list.into_iter().collect::<HashMap<_, _>>().into_iter().collect::<Vec<_>>();
-            let fused = fuse(Some(&unique(meaning)), &unique(words));
+            let fused = fuse(Some(&unique(meaning)), &unique(words), &NONE);
             prop_assert!(fused.iter().all(|(_, score)| (0.0..=1.000_001).contains(score)));
             prop_assert!(fused.is_sorted_by(|left, right| left.1 >= right.1));
         }

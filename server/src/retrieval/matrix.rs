@@ -1,6 +1,6 @@
 //! One student's vectors in memory, and the exact search over them. Knows nothing of questions.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::HashSet};
 
 /// Partial sums kept side by side, so that the compiler vectorises the product.
 const LANES: usize = 16;
@@ -30,6 +30,18 @@ impl Matrix {
     /// Memory it takes.
     pub fn bytes(&self) -> usize {
         self.ids.capacity() * size_of::<i64>() + self.rows.capacity() * size_of::<f32>()
+    }
+
+    /// Those of `ids` that have no vector here.
+    pub fn lacking(&self, ids: impl Iterator<Item = i64>) -> HashSet<i64> {
+        let mut lacking: HashSet<i64> = ids.collect();
+        for id in &self.ids {
+            if lacking.is_empty() {
+                break;
+            }
+            lacking.remove(id);
+        }
+        lacking
     }
 
     /// The `count` chunks nearest to `vector` with their cosines, the nearest first.

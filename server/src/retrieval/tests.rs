@@ -140,6 +140,20 @@ impl Desk {
         });
     }
 
+    /// Takes the vectors away of what holds `word`, as if they were not made yet.
+    async fn forget_vectors(&self, word: &str) {
+        let mut tx = self.db.write().await.unwrap();
+        sqlx::query(
+            "DELETE FROM embeddings WHERE chunk_id IN
+                 (SELECT id FROM chunks WHERE instr(text, $1) > 0)",
+        )
+        .bind(word)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+    }
+
     async fn search(&self, user: UserId, question: &str) -> Found {
         self.retrieval.search(user, question, 3).await.unwrap()
     }
@@ -193,6 +207,23 @@ async fn a_meaning_is_found_without_a_common_word_and_passages_are_numbered() {
             .all(|one| (0.0..=1.0).contains(&one.score))
     );
     assert!(!desk.search(ANNA, "Sicilian opening in chess").await.covered);
+}
+
+#[tokio::test]
+async fn what_has_no_vector_yet_is_found_and_judged_by_its_words() {
+    let desk = Desk::open().await;
+    desk.slot.fill(Arc::new(Topics));
+    desk.add(ANNA, "Yeast makes bread rise overnight.").await;
+    desk.add(ANNA, "Memcheck detects reads of memory that was freed.")
+        .await;
+    desk.forget_vectors("Memcheck").await;
+    let found = desk.search(ANNA, "What does Memcheck detect?").await;
+    assert_eq!(
+        texts(&found)[0],
+        "Memcheck detects reads of memory that was freed."
+    );
+    assert!(found.covered && found.by_meaning);
+    assert!(!desk.search(ANNA, "Who won the world cup?").await.covered);
 }
 
 #[tokio::test]

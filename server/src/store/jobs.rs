@@ -84,6 +84,17 @@ pub struct Job {
     pub text_is_stored: bool,
 }
 
+impl Job {
+    /// Whether it begins with reading the file; else only vectors are to be made.
+    pub fn reads(&self) -> bool {
+        match self.kind {
+            Kind::Read => !self.text_is_stored,
+            Kind::Again => true,
+            Kind::Embed => false,
+        }
+    }
+}
+
 /// A job that is held by this process.
 #[derive(Clone, Debug)]
 pub struct Claim {

@@ -84,8 +84,8 @@ impl Shelf {
     pub fn together(self) -> Option<Together> {
         let batch = self.batch.get();
         let mut together = Together::default();
-        let (mut moving, mut pages_per_second) = (0, 0.0);
-        // Not known before every document has been opened.
+        let (mut moving, mut pages_per_second, mut pages_left) = (0, 0.0, 0.0);
+        // Not known before every document has been opened and each pace is one of the whole way.
         let mut is_known = true;
         for row in self.rows.get() {
             if !batch.contains(&row.id) {
@@ -99,8 +99,14 @@ impl Shelf {
                     moving += 1;
                     is_known &= material.page_count.is_some();
                     together.pages_done += material.pages_searchable.min(pages);
-                    pages_per_second +=
-                        f64::from(material.pace.map_or(0.0, |pace| pace.pages_per_second));
+                    let Some(pace) = material.pace else {
+                        pages_left += f64::from(pages);
+                        return;
+                    };
+                    pages_per_second += f64::from(pace.pages_per_second);
+                    is_known &= pace.remaining_seconds.is_some();
+                    pages_left += f64::from(pace.remaining_seconds.unwrap_or_default())
+                        * f64::from(pace.pages_per_second);
                 } else {
                     together.documents_done += 1;
                     together.pages_done += pages;
@@ -110,7 +116,6 @@ impl Shelf {
         if moving == 0 {
             return None;
         }
-        let pages_left = f64::from(together.pages - together.pages_done);
         let remaining_seconds = (is_known && pages_per_second > 0.0)
             .then(|| (pages_left / pages_per_second).ceil() as u32);
         together.pace = label::pace(pages_per_second, remaining_seconds);
