@@ -25,6 +25,9 @@ else
   note "CORPUS_DIR is not set: the walk through a folder of real PDFs is skipped"
 fi
 
+MOTO_SERVER="$(scripts/moto.sh)"
+export MOTO_SERVER
+
 failed=""
 
 say "Rust tests (the first time about 5 minutes to compile)"

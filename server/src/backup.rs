@@ -1,5 +1,6 @@
 //! A consistent copy of everything, written while the server works: the database as of one moment,
-//! and the original files beside it, as one tar archive that unpacks into a data folder.
+//! and the original files beside it, from wherever they are stored, as one tar archive that unpacks
+//! into a data folder.
 //! Derived data only (the model) is left out.
 //!
 //! The database is copied first: a file that is deleted meanwhile is merely missing in the copy, one
@@ -7,15 +8,19 @@
 
 use crate::{
     DATABASE_FILE,
+    config::StorageConfig,
+    ingest::files::{Files, OWNER_FILE},
     store::{Db, StoreError},
 };
+use futures::TryStreamExt as _;
 use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
+use tokio::runtime::Handle;
 
-/// Folder of the originals in `DATA_DIR`, and in the archive.
+/// Folder of the originals in the archive, and in the `DATA_DIR` of a server without a bucket.
 const FILES_FOLDER: &str = "files";
 
 /// Why a copy was not made.
@@ -42,7 +47,11 @@ pub struct Copied {
 ///
 /// # Errors
 /// When there is nothing to copy, `target` exists, or the disk does not take it.
-pub async fn write(data_dir: &Path, target: &Path) -> Result<Copied, BackupError> {
+pub async fn write(
+    data_dir: &Path,
+    storage: &StorageConfig,
+    target: &Path,
+) -> Result<Copied, BackupError> {
     let database = data_dir.join(DATABASE_FILE);
     if !database.is_file() {
         return Err(BackupError::NoDatabase(database));
@@ -55,10 +64,11 @@ pub async fn write(data_dir: &Path, target: &Path) -> Result<Copied, BackupError
     let copied = db.copy_to(&half_way.database()).await;
     db.close().await;
     copied?;
-    let files = data_dir.join(FILES_FOLDER);
-    let target = target.to_owned();
+    let files = Files::open_with(data_dir, storage).await?;
+    let owner = data_dir.join(OWNER_FILE);
+    let (target, runtime) = (target.to_owned(), Handle::current());
     tokio::task::spawn_blocking(move || {
-        let copied = archive(&half_way.archive(), &half_way.database(), &files)?;
+        let copied = archive(&half_way, &owner, &files, &runtime)?;
         // Unlike a rename, a link never replaces a file that appeared meanwhile.
         match fs::hard_link(half_way.archive(), &target) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -88,6 +98,10 @@ impl HalfWay {
         self.0.join(DATABASE_FILE)
     }
 
+    fn scratch(&self) -> PathBuf {
+        self.0.join("original")
+    }
+
     fn archive(&self) -> PathBuf {
         self.0.join("backup.tar")
     }
@@ -100,44 +114,35 @@ impl Drop for HalfWay {
     }
 }
 
-fn archive(target: &Path, database: &Path, files: &Path) -> Result<Copied, BackupError> {
-    let mut archive = tar::Builder::new(File::create_new(target)?);
-    archive.append_path_with_name(database, DATABASE_FILE)?;
+/// Adds one original after the other; one of a bucket by way of this disk, so that a large library
+/// takes the room of one file and no memory.
+fn archive(
+    half_way: &HalfWay,
+    owner: &Path,
+    files: &Files,
+    runtime: &Handle,
+) -> Result<Copied, BackupError> {
+    let mut archive = tar::Builder::new(File::create_new(half_way.archive())?);
+    archive.append_path_with_name(half_way.database(), DATABASE_FILE)?;
+    if owner.is_file() {
+        archive.append_path_with_name(owner, OWNER_FILE)?;
+    }
     let mut copied = 0;
-    for user in entries(files)? {
-        for original in entries(&user)? {
-            let Ok(relative) = original.strip_prefix(files) else {
-                continue;
-            };
-            match archive.append_path_with_name(&original, Path::new(FILES_FOLDER).join(relative)) {
-                Ok(()) => copied += 1,
-                // Deleted by its owner since the folder was listed.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
-            }
+    let mut stored = files.stored();
+    let scratch = half_way.scratch();
+    while let Some((user, material)) = runtime.block_on(stored.try_next())? {
+        let name = Path::new(FILES_FOLDER).join(user.to_string());
+        let name = name.join(material.to_string());
+        let added = runtime
+            .block_on(files.at_hand(user, material, &scratch))
+            .and_then(|file| archive.append_path_with_name(file, name));
+        match added {
+            Ok(()) => copied += 1,
+            // Deleted by its owner since it was listed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
         }
     }
     archive.into_inner()?.sync_all()?;
     Ok(Copied { files: copied })
-}
-
-/// What a folder holds, sorted; nothing if it is not there or is no folder.
-fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let listed = match fs::read_dir(folder) {
-        Ok(listed) => listed,
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(error),
-    };
-    let mut paths = listed
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<io::Result<Vec<_>>>()?;
-    paths.sort();
-    Ok(paths)
 }

@@ -6,6 +6,7 @@
 mod settings;
 
 use crate::provider::{EmbedderConfig, chat::ChatConfig};
+use secrecy::SecretString;
 use settings::Settings;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
@@ -31,6 +32,7 @@ pub struct Config {
     pub user_max_materials: u32,
     pub chat: ChatConfig,
     pub embedder: EmbedderConfig,
+    pub storage: StorageConfig,
     pub rates: Rates,
     pub model_dir: PathBuf,
     /// The folder with the built site (`pkg/` and the public files).
@@ -94,6 +96,27 @@ pub struct LogConfig {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+/// Where the original files are stored.
+#[derive(Clone, Debug)]
+pub enum StorageConfig {
+    /// In `DATA_DIR`.
+    Local,
+    S3(S3Config),
+}
+
+/// A bucket of a service that speaks S3.
+#[derive(Clone, Debug)]
+pub struct S3Config {
+    pub bucket: String,
+    /// `None` is Amazon's own.
+    pub endpoint: Option<reqwest::Url>,
+    pub region: String,
+    pub access_key_id: String,
+    pub secret_access_key: SecretString,
+    /// What the names of all objects begin with; may be empty.
+    pub prefix: String,
 }
 
 /// Rates that keep one student, or one address, from taking the whole server.
@@ -174,6 +197,7 @@ impl Config {
             user_max_materials: from.number("USER_MAX_MATERIALS", 1_000_u32, 1..=100_000)?,
             chat: from.chat()?,
             embedder: from.embedder()?,
+            storage: from.storage()?,
             rates: Rates {
                 questions_per_minute: from.rate("QUESTIONS_PER_MINUTE", 20)?,
                 uploads_per_minute: from.rate("UPLOADS_PER_MINUTE", 30)?,
@@ -246,6 +270,7 @@ mod tests {
             ("CHAT_PROVIDER", "parrot"),
             ("EMBEDDER", "crystal"),
             ("TRUST_PROXY", "perhaps"),
+            ("STORAGE", "cloud"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
             assert_eq!(error.name, name, "{value}");
@@ -284,6 +309,43 @@ mod tests {
         assert_eq!(remote.model, "gemini-embedding-001");
         assert_eq!(remote.dimensions, Some(768));
         assert!(!format!("{config:?}").contains("secret-key"));
+    }
+
+    #[test]
+    fn s3_needs_its_settings_and_local_storage_refuses_them() {
+        let name = |settings: &[_]| read(settings).unwrap_err().name;
+        assert_eq!(name(&[("S3_BUCKET", "studyin")]), "STORAGE");
+        assert_eq!(name(&[("S3_SECRET_ACCESS_KEY", "k")]), "STORAGE");
+        let whole = [
+            ("STORAGE", "s3"),
+            ("S3_BUCKET", "studyin"),
+            ("S3_ACCESS_KEY_ID", "id"),
+            ("S3_SECRET_ACCESS_KEY", "very-secret"),
+        ];
+        for missing in 1..whole.len() {
+            let rest = [&whole[..missing], &whole[missing + 1..]].concat();
+            assert_eq!(name(&rest), whole[missing].0);
+        }
+        for (wrong, value) in [
+            ("S3_BUCKET", "Study in"),
+            ("S3_ENDPOINT", "127.0.0.1:9000"),
+            ("S3_ENDPOINT", "http://id:key@127.0.0.1:9000"),
+            ("S3_ENDPOINT", "http://127.0.0.1:9000/studyin"),
+            ("S3_REGION", "eu central"),
+            ("S3_PREFIX", "a//b"),
+            ("S3_PREFIX", "../b"),
+        ] {
+            let mut settings = whole.to_vec();
+            settings.retain(|(name, _)| *name != wrong);
+            settings.push((wrong, value));
+            assert_eq!(name(&settings), wrong, "{value}");
+        }
+        let config = read(&whole).unwrap();
+        assert!(!format!("{config:?}").contains("very-secret"));
+        let StorageConfig::S3(s3) = config.storage else {
+            panic!("it is in a bucket");
+        };
+        assert_eq!((s3.region.as_str(), s3.prefix.as_str()), ("us-east-1", ""));
     }
 
     #[test]

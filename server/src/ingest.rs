@@ -45,7 +45,7 @@ use app::model::{
 use bytes::Bytes;
 use chrono::TimeDelta;
 use crew::{Crew, Shift};
-use files::{Files, ReceiveError, Received};
+use files::{Files, ReceiveError, Received, storage::StorageError};
 use passwords::Passwords;
 use pipeline::{Fault, Outcome, Workshop};
 use sandbox::{Extractor, Patience};
@@ -80,6 +80,8 @@ const SAMPLE: &str = include_str!("ingest/sample.md");
 const DISK_FULL: &str = "The server's disk is full, so this document could not be read. Your file is kept: free some space on the server, then try again.";
 const CRASHING: &str = "The server stopped several times while reading this document, so it was given up. Your file is kept: try again, or split it into parts.";
 const NO_MEANING: &str = "It can be searched by its words, but the embedding model failed on it again and again. Read it again to give it another try, or look at the server's log.";
+const NO_ANSWER: &str = "The server could not fetch this document's file: its file storage did not answer, three times in a row. Nothing is lost: try again later, or look at the server's log.";
+const NO_FILE: &str = "The server no longer has this document's file, so it cannot be read. Delete it here, then upload it again.";
 const SERVER_FAULT: &str = "Something went wrong on the server while reading this document, three times in a row. Your file is kept: try again later, or look at the server's log.";
 const CANCELLED: &str =
     "You stopped this. What was read until then can be searched; try again to read the rest.";
@@ -133,6 +135,9 @@ pub enum IngestError {
     /// The sample does not fit; the sentence is for the student.
     #[error("{0}")]
     Refused(String),
+    /// The storage of the originals does not answer, or refuses.
+    #[error(transparent)]
+    Storage(StorageError),
     #[error("the stored files: {0}")]
     Io(io::Error),
     #[error("the task that was storing the file ended early")]
@@ -141,7 +146,9 @@ pub enum IngestError {
 
 impl From<io::Error> for IngestError {
     fn from(error: io::Error) -> Self {
-        if files::is_disk_full(&error) {
+        if let Some(problem) = files::storage_error(&error) {
+            Self::Storage(problem.clone())
+        } else if files::is_disk_full(&error) {
             Self::DiskFull
         } else {
             Self::Io(error)
@@ -490,6 +497,15 @@ impl Ingest {
             Fault::Document(failure) => Some((failure.kind, failure.message.as_str())),
             Fault::Store(error) if error.is_disk_full() => Some((FailureKind::Server, DISK_FULL)),
             Fault::Crashing => Some((FailureKind::Server, CRASHING)),
+            Fault::File(error) if error.kind() == io::ErrorKind::NotFound => {
+                Some((FailureKind::Server, NO_FILE))
+            }
+            Fault::File(error) if files::is_disk_full(error) => {
+                Some((FailureKind::Server, DISK_FULL))
+            }
+            Fault::File(error) if last && files::storage_error(error).is_some() => {
+                Some((FailureKind::Server, NO_ANSWER))
+            }
             _ if last => Some((FailureKind::Server, SERVER_FAULT)),
             _ => None,
         };

@@ -33,7 +33,7 @@ use config::{Config, Signups};
 use http::{limits::Limits, state::AppState};
 use ingest::{
     Ingest,
-    files::Files,
+    files::{self, ClaimError, Files, storage::StorageError},
     uploads::{UploadError, Uploads},
 };
 use leptos::config::{Env, LeptosOptions};
@@ -77,6 +77,9 @@ pub enum StartError {
     DataDirInUse(PathBuf),
     #[error("The unfinished uploads cannot be taken up: {0}")]
     Uploads(UploadError),
+    /// Names the setting.
+    #[error("The storage of the files cannot be used: {0}.")]
+    Storage(String),
     #[error("The database cannot be opened: {0}")]
     Database(#[from] StoreError),
     #[error(
@@ -115,9 +118,7 @@ impl Application {
         http::measure::start();
         let lock = claim(&config.data_dir)?;
         let db = Db::open(&config.data_dir.join(DATABASE_FILE)).await?;
-        let files = Files::open(&config.data_dir)
-            .await
-            .map_err(|error| StartError::DataDir(config.data_dir.clone(), error))?;
+        let files = open_files(&config, &clock).await?;
         let listener = TcpListener::bind(config.addr)
             .await
             .map_err(|error| StartError::Listen(config.addr, error))?;
@@ -310,6 +311,28 @@ fn claim(data_dir: &Path) -> Result<File, StartError> {
         Err(TryLockError::WouldBlock) => Err(StartError::DataDirInUse(data_dir.to_owned())),
         Err(TryLockError::Error(error)) => Err(unusable(error)),
     }
+}
+
+/// Opens the folders and the storage of the files. A bucket that refuses is a wrong setting and stops
+/// the start. One that does not answer stops nothing: after a power cut it may well come up later than
+/// this server, and until then everything works that needs no original.
+async fn open_files(config: &Config, clock: &Clock) -> Result<Files, StartError> {
+    let opened = Files::open_with(&config.data_dir, &config.storage).await;
+    let files = opened.map_err(|error| match files::storage_error(&error) {
+        Some(problem) => StartError::Storage(problem.to_string()),
+        None => StartError::DataDir(config.data_dir.clone(), error),
+    })?;
+    match files.claim(clock.new_id()).await {
+        Ok(()) => {}
+        Err(ClaimError::Storage(error @ StorageError::Silent(_))) => {
+            tracing::warn!(%error, "the storage of the files does not answer; starting without it");
+        }
+        Err(ClaimError::Io(error)) => {
+            return Err(StartError::DataDir(config.data_dir.clone(), error));
+        }
+        Err(error) => return Err(StartError::Storage(error.to_string())),
+    }
+    Ok(files)
 }
 
 /// Beyond this machine anybody could reach an empty server first, also through a proxy on it; only

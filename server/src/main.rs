@@ -91,6 +91,8 @@ fn with_config(work: impl FnOnce(Config) -> Work) -> ExitCode {
         }
     };
     telemetry::start(&config.log);
+    // Fails only when it is there already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -133,7 +135,7 @@ async fn serve(config: Config) -> Outcome {
 }
 
 async fn back_up(config: &Config, file: &Path) -> Outcome {
-    let copied = backup::write(&config.data_dir, file).await?;
+    let copied = backup::write(&config.data_dir, &config.storage, file).await?;
     println!(
         "Wrote {} ({} files). To restore: stop the server, then `tar -xf {}` in an empty DATA_DIR.",
         file.display(),
@@ -149,7 +151,7 @@ async fn sweep(config: &Config) -> Outcome {
         return Err(format!("There is no database at {}.", database.display()).into());
     }
     let db = Db::open(&database).await?;
-    let files = Files::open(&config.data_dir).await?;
+    let files = Files::open_with(&config.data_dir, &config.storage).await?;
     let found = ingest::sweep::sweep(&db, &files, &Clock::system()).await;
     db.close().await;
     println!("{}", found?);

@@ -61,6 +61,8 @@ pub enum RenderError {
     NoSuchMaterial,
     #[error("Only pages of PDFs are shown as pictures.")]
     NotAPdf,
+    #[error("the document's file: {0}")]
+    File(io::Error),
     #[error("the drawing process could not be started: {0}")]
     Spawn(io::Error),
     #[error(transparent)]
@@ -221,6 +223,9 @@ impl Renderer {
         if let Some(kind) = self.refusals.get(&key).await {
             return Err(refused(Some(kind)));
         }
+        // Before its turn: a slow storage keeps nobody else from drawing.
+        let file = self.files.local_copy(key.user, key.material).await;
+        let file = file.map_err(RenderError::File)?;
         let (_small, _turn) = tokio::time::timeout(TURN_WAIT, self.turn(key.what))
             .await
             .map_err(|_| RenderError::Busy)?;
@@ -228,8 +233,7 @@ impl Renderer {
         if let Some(bytes) = self.cache.get(&key).await {
             return Ok(bytes);
         }
-        let file = self.files.path(key.user, key.material);
-        let made = child::run(&self.program, &file, key.page, key.what).await;
+        let made = child::run(&self.program, file.path(), key.page, key.what).await;
         match &made {
             Ok(bytes) => self.keep(key, bytes).await?,
             Err(error) => {

@@ -7,7 +7,7 @@ use crate::{
     analytics::{Activity, Analytics, AnalyticsError},
     coach::{Coach, CoachError},
     find::Needle,
-    ingest::{Ingest, IngestError},
+    ingest::{Ingest, IngestError, files},
     render::{RenderError, Renderer},
     store::{Db, StoreError, materials, reading},
 };
@@ -28,7 +28,7 @@ use app::{
 };
 use async_trait::async_trait;
 use secrecy::SecretString;
-use std::{fmt::Display, sync::Arc};
+use std::{fmt::Display, io, sync::Arc};
 
 /// Longest period the analytics page covers, in days.
 const DAYS_MAX: u32 = 365;
@@ -100,6 +100,11 @@ pub fn ingest_error(error: &IngestError) -> AppError {
             "The server's disk is full, so nothing was saved. Free some space, then try again.",
             error,
         ),
+        IngestError::Storage(_) => told(
+            ErrorKind::Unavailable,
+            "The server's file storage does not answer, so this file could not be stored yet. Try again in a few minutes; if it stays, look at the server's log.",
+            error,
+        ),
         IngestError::Refused(sentence) => AppError::invalid(sentence.as_str()),
         IngestError::Io(_) | IngestError::Stopped => told(
             ErrorKind::Internal,
@@ -125,6 +130,28 @@ fn parse_title(title: &str) -> Answer<String> {
     Ok(title)
 }
 
+/// What an original that cannot be had is called towards a user.
+pub fn file_error(error: &io::Error) -> AppError {
+    if error.kind() == io::ErrorKind::NotFound {
+        return AppError::new(
+            ErrorKind::NotFound,
+            "The server no longer has this document's file. Delete the document, then upload it again.",
+        );
+    }
+    if files::storage_error(error).is_some() {
+        return told(
+            ErrorKind::Unavailable,
+            "The server's file storage does not answer, so the file cannot be shown. Try again in a few minutes; if it stays, look at the server's log.",
+            error,
+        );
+    }
+    told(
+        ErrorKind::Internal,
+        "The server could not read the file. Try again; if it stays, look at the server's log.",
+        error,
+    )
+}
+
 /// What a picture that cannot be made is called towards a user.
 pub fn render_error(error: &RenderError) -> AppError {
     match error {
@@ -136,6 +163,7 @@ pub fn render_error(error: &RenderError) -> AppError {
         }
         RenderError::Busy => AppError::new(ErrorKind::Limited, error.to_string()),
         RenderError::Store(error) => store_error(error),
+        RenderError::File(error) => file_error(error),
         RenderError::Spawn(_) => told(
             ErrorKind::Internal,
             "The server could not draw this page. Try again; if it stays, look at the server's log.",
@@ -269,7 +297,8 @@ impl ports::Materials for MaterialsPort {
                 | RenderError::Broken
                 | RenderError::TooHeavy
                 | RenderError::NoSuchPage
-                | RenderError::Busy,
+                | RenderError::Busy
+                | RenderError::File(_),
             ) => Ok(vec![Vec::new(); count]),
             Err(error) => Err(render_error(&error)),
         }

@@ -1,6 +1,6 @@
 //! Reading one raw setting as what it should be. It knows the words of each, not what they are for.
 
-use super::{ConfigError, PublicUrl};
+use super::{ConfigError, PublicUrl, S3Config, StorageConfig};
 use crate::provider::{
     EmbedderConfig,
     chat::ChatConfig,
@@ -17,6 +17,9 @@ use std::{
 /// Numbers in a vector of Gemini unless the settings say otherwise: its own recommendation for a
 /// quarter of the memory of all 3,072.
 const GEMINI_DIMENSIONS: usize = 768;
+/// Region of a bucket unless the settings say otherwise: Amazon's first one, and what services that
+/// have no regions expect.
+const S3_REGION: &str = "us-east-1";
 /// Most numbers a vector may have; the largest models answer 4,096.
 const DIMENSIONS_MAX: usize = 8_192;
 
@@ -258,6 +261,100 @@ impl Settings<'_> {
             api_key: key.map(SecretString::from),
         }))
     }
+
+    /// `STORAGE` and what belongs to it.
+    pub fn storage(&self) -> Result<StorageConfig, ConfigError> {
+        const BUCKET: &str = "S3_BUCKET";
+        const ENDPOINT: &str = "S3_ENDPOINT";
+        const REGION: &str = "S3_REGION";
+        const KEY_ID: &str = "S3_ACCESS_KEY_ID";
+        const SECRET: &str = "S3_SECRET_ACCESS_KEY";
+        const PREFIX: &str = "S3_PREFIX";
+        if !self.choice("STORAGE", &[("local", false), ("s3", true)])? {
+            let given = [BUCKET, ENDPOINT, REGION, KEY_ID, SECRET, PREFIX]
+                .iter()
+                .any(|name| self.text(name).is_some());
+            if !given {
+                return Ok(StorageConfig::Local);
+            }
+            return Err(ConfigError {
+                name: "STORAGE",
+                problem: "is local, but an S3_ setting is there, which would do nothing".to_owned(),
+                example: "STORAGE=s3, or remove the S3_ settings".to_owned(),
+            });
+        }
+        let needed = |name, example: &str| {
+            self.text(name).ok_or_else(|| ConfigError {
+                name,
+                problem: "is missing, and STORAGE=s3 needs it".to_owned(),
+                example: example.to_owned(),
+            })
+        };
+        let bucket = needed(BUCKET, "S3_BUCKET=studyin")?;
+        let is_plain = |text: &str, more: &str| {
+            text.chars()
+                .all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+        };
+        if !is_plain(&bucket, "-._") {
+            return Err(ConfigError {
+                name: BUCKET,
+                problem: format!("is {bucket:?}, which is no name of a bucket"),
+                example: "S3_BUCKET=studyin".to_owned(),
+            });
+        }
+        let region = self.text(REGION).unwrap_or_else(|| S3_REGION.to_owned());
+        if !is_plain(&region, "-_") {
+            return Err(ConfigError {
+                name: REGION,
+                problem: format!("is {region:?}, which is no name of a region"),
+                example: "S3_REGION=eu-central-1".to_owned(),
+            });
+        }
+        let prefix = self.text(PREFIX).unwrap_or_default();
+        let prefix = prefix.trim_matches('/');
+        let is_path = prefix.is_empty()
+            || prefix
+                .split('/')
+                .all(|part| !matches!(part, "" | "." | "..") && is_plain(part, "-._"));
+        if !is_path {
+            return Err(ConfigError {
+                name: PREFIX,
+                problem: format!(
+                    "is {prefix:?}, but must be words of letters, digits, - . and _ with / between them"
+                ),
+                example: "S3_PREFIX=school/studyin".to_owned(),
+            });
+        }
+        let endpoint = self.text(ENDPOINT).map(|text| s3_endpoint(ENDPOINT, &text));
+        Ok(StorageConfig::S3(S3Config {
+            endpoint: endpoint.transpose()?,
+            access_key_id: needed(
+                KEY_ID,
+                "S3_ACCESS_KEY_ID= and the id of a key of the bucket",
+            )?,
+            secret_access_key: needed(SECRET, "S3_SECRET_ACCESS_KEY= and the secret of that key")?
+                .into(),
+            prefix: prefix.to_owned(),
+            region,
+            bucket,
+        }))
+    }
+}
+
+/// The address of a service that speaks S3: a host, since the bucket is a setting of its own, and no
+/// key, since addresses are logged.
+fn s3_endpoint(name: &'static str, text: &str) -> Result<reqwest::Url, ConfigError> {
+    let example = "http://127.0.0.1:9000";
+    let url = http_address(name, text, example)?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if is_bare && url.username().is_empty() && url.password().is_none() {
+        return Ok(url);
+    }
+    Err(ConfigError {
+        name,
+        problem: "must hold only a scheme, a host and perhaps a port".to_owned(),
+        example: format!("{name}={example}"),
+    })
 }
 
 /// The address of a service.

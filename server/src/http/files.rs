@@ -1,4 +1,6 @@
-//! `GET /files/{id}`: the original of one of the student's materials, to look at or to keep.
+//! `GET /files/{id}`: the original of one of the student's materials, to look at or to keep. One that
+//! lies in a bucket is served from its local copy: ranges, dates and cut downloads then work the same
+//! way, the bucket is asked once however often a viewer asks for ranges, and its address stays ours.
 
 use super::{session::SignedIn, state::AppState};
 use crate::{services, store::materials};
@@ -41,12 +43,15 @@ pub async fn original(
         .map_err(|error| services::store_error(&error))?
         .ok_or_else(missing)?;
 
+    // Held until the file is open: from then on it stays readable whatever becomes of its name.
+    let file = app.files.local_copy(profile.id, id).await;
+    let file = file.map_err(|error| services::file_error(&error))?;
     let mime: mime::Mime = material
         .media_type
         .mime()
         .parse()
         .unwrap_or(mime::APPLICATION_OCTET_STREAM);
-    let served = ServeFile::new_with_mime(app.files.path(profile.id, id), &mime)
+    let served = ServeFile::new_with_mime(file.path(), &mime)
         .oneshot(request)
         .await;
     let mut response = match served {

@@ -29,6 +29,8 @@ struct Ready {
     /// ok, degraded (serves, but not at its best) or unavailable.
     status: &'static str,
     database: &'static str,
+    /// Where the original files are stored.
+    storage: &'static str,
     embedding_model: Model,
     chat_provider: &'static str,
 }
@@ -51,7 +53,8 @@ enum Model {
     },
 }
 
-/// `GET /health/ready`: it can serve. Without the embedding model it still can, by words alone.
+/// `GET /health/ready`: it can serve. Without the embedding model it still can, by words alone; without
+/// the storage of the files everything that needs no original.
 pub async fn ready(State(state): State<AppState>) -> Response {
     let answered =
         tokio::time::timeout(DATABASE_WAIT, crate::store::accounts::any_user(&state.db)).await;
@@ -72,14 +75,16 @@ pub async fn ready(State(state): State<AppState>) -> Response {
             fix: matches!(state.config.embedder, EmbedderConfig::Builtin).then_some(MODEL_FIX),
         },
     };
-    let status = match (database, &embedding_model) {
-        (false, _) => "unavailable",
-        (true, Model::Missing { .. } | Model::Failing { .. }) => "degraded",
-        (true, Model::Ready { .. }) => "ok",
+    let storage = state.files.answers().await;
+    let status = match (database, storage, &embedding_model) {
+        (false, ..) => "unavailable",
+        (true, true, Model::Ready { .. }) => "ok",
+        (true, ..) => "degraded",
     };
     let ready = Ready {
         status,
         database: if database { "ok" } else { "unavailable" },
+        storage: if storage { "ok" } else { "unavailable" },
         embedding_model,
         chat_provider: match state.config.chat {
             ChatConfig::Builtin => "builtin",

@@ -1,9 +1,9 @@
 //! Whether one received file comes in: its type, its twin, its room. Row, job and file are stored
-//! together or not at all. Knows nothing of what is done with it afterwards.
+//! together or not at all: the file first, as far as that can be done without the database's writer. Knows nothing of what is done with it afterwards.
 
 use super::{
     IngestError, Limits,
-    files::Received,
+    files::{Arrival, Received},
     names,
     pipeline::Workshop,
     sniff,
@@ -71,6 +71,17 @@ impl Admission {
         upload: Received,
     ) -> Result<UploadOutcome, IngestError> {
         let sha256 = upload.sha256;
+        let mut reader = self
+            .shop
+            .db
+            .read()
+            .acquire()
+            .await
+            .map_err(StoreError::from)?;
+        let is_known = materials::find_by_hash(&mut reader, self.user, &sha256)
+            .await?
+            .is_some();
+        drop(reader);
         let new = NewMaterial {
             id: MaterialId::new(self.shop.clock.new_id()),
             user: self.user,
@@ -81,37 +92,72 @@ impl Admission {
             sha256: &sha256,
             uploaded_at: self.shop.clock.now(),
         };
-        let mut tx = self.shop.db.write().await?;
-        if let Some(material) = materials::find_by_hash(&mut tx, self.user, new.sha256).await? {
-            if !self.end(&mut tx, &Ending::Duplicate(material.id)).await? {
-                return Ok(self.refused(REMOVED));
+        if is_known {
+            // Unless it is deleted at this very moment, its bytes are not wanted again.
+            let mut tx = self.shop.db.write().await?;
+            if let Some(outcome) = self.find_twin(&mut tx, &new).await? {
+                tx.commit().await.map_err(StoreError::from)?;
+                return Ok(outcome);
             }
-            tx.commit().await.map_err(StoreError::from)?;
-            return Ok(UploadOutcome::Duplicate { material });
         }
-        let share = uploads::share(&mut tx, self.user, self.reservation, new.uploaded_at).await?;
-        if let Some(sentence) = self.limits.no_room(share, new.size_bytes) {
-            let outcome = self.refuse(&mut tx, &sentence).await?;
-            tx.commit().await.map_err(StoreError::from)?;
+        let arrival = self.shop.files.bring(upload, self.user, new.id);
+        let mut arrival = arrival.await?;
+        let entered = self.enter(&new, &mut arrival).await;
+        match &entered {
+            Ok(None) => arrival.settle().await,
+            _ => arrival.undo().await,
+        }
+        if let Some(outcome) = entered? {
             return Ok(outcome);
-        }
-        materials::insert(&mut tx, &new).await?;
-        jobs::enqueue(&mut tx, new.id, Kind::Read, new.uploaded_at).await?;
-        if !self.end(&mut tx, &Ending::Added(new.id)).await? {
-            return Ok(self.refused(REMOVED));
-        }
-        self.shop.files.place(upload, self.user, new.id).await?;
-        crate::failpoint::reached("placed");
-        if let Err(error) = tx.commit().await {
-            if let Err(error) = self.shop.files.remove(self.user, new.id).await {
-                tracing::error!(material.id = %new.id, %error, "ingest.file_not_removed");
-            }
-            return Err(StoreError::from(error).into());
         }
         let material = materials::find(&self.shop.db, self.user, new.id)
             .await?
             .ok_or(IngestError::Stopped)?;
         Ok(UploadOutcome::Added { material })
+    }
+
+    /// Writes row and job and puts the file in its place; what became of the upload instead if it is
+    /// not to come in after all.
+    async fn enter(
+        &self,
+        new: &NewMaterial<'_>,
+        arrival: &mut Arrival<'_>,
+    ) -> Result<Option<UploadOutcome>, IngestError> {
+        let mut tx = self.shop.db.write().await?;
+        if let Some(outcome) = self.find_twin(&mut tx, new).await? {
+            tx.commit().await.map_err(StoreError::from)?;
+            return Ok(Some(outcome));
+        }
+        let share = uploads::share(&mut tx, self.user, self.reservation, new.uploaded_at).await?;
+        if let Some(sentence) = self.limits.no_room(share, new.size_bytes) {
+            let outcome = self.refuse(&mut tx, &sentence).await?;
+            tx.commit().await.map_err(StoreError::from)?;
+            return Ok(Some(outcome));
+        }
+        materials::insert(&mut tx, new).await?;
+        jobs::enqueue(&mut tx, new.id, Kind::Read, new.uploaded_at).await?;
+        if !self.end(&mut tx, &Ending::Added(new.id)).await? {
+            return Ok(Some(self.refused(REMOVED)));
+        }
+        arrival.place().await?;
+        crate::failpoint::reached("placed");
+        tx.commit().await.map_err(StoreError::from)?;
+        Ok(None)
+    }
+
+    /// The outcome when the same bytes are here already.
+    async fn find_twin(
+        &self,
+        tx: &mut SqliteConnection,
+        new: &NewMaterial<'_>,
+    ) -> Result<Option<UploadOutcome>, IngestError> {
+        let Some(material) = materials::find_by_hash(tx, self.user, new.sha256).await? else {
+            return Ok(None);
+        };
+        if !self.end(tx, &Ending::Duplicate(material.id)).await? {
+            return Ok(Some(self.refused(REMOVED)));
+        }
+        Ok(Some(UploadOutcome::Duplicate { material }))
     }
 
     /// Ends what was reserved; false when the student has removed the upload meanwhile.

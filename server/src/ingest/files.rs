@@ -1,85 +1,81 @@
-//! The original files on disk: `files/<user>/<material>` for what is stored, `incoming` for what is
-//! on its way: `incoming/<upload>` the part of an upload that may be resumed, `incoming/<number>` a
-//! file that comes in one go. Names never come from what was uploaded. Knows nothing of the database.
+//! The original files. What is on its way in lies on this machine's disk ([`incoming`]), what is stored
+//! lies in the [`storage`] that the settings name: a folder, or a bucket of a service that speaks S3.
+//! Who needs a stored file gets a [`LocalCopy`]. Knows nothing of the database.
+//!
+//! A file is stored in three steps around the transaction that writes its row ([`Arrival`]), because
+//! sending it to a bucket takes too long to hold the one writer of the database meanwhile:
+//! `bring` before the transaction, `place` within it, `settle` or `undo` behind it.
 
-use app::model::id::{MaterialId, UploadId, UserId};
-use bytes::Bytes;
-use futures::{Stream, StreamExt};
-use sha2::{Digest, Sha256};
+mod fetched;
+mod incoming;
+pub mod storage;
+
+pub use fetched::LocalCopy;
+pub use incoming::{Appended, ReceiveError, Received};
+
+use crate::config::StorageConfig;
+use app::model::id::{MaterialId, UserId};
+use fetched::Fetched;
+use futures::stream::BoxStream;
 use std::{
-    collections::HashSet,
-    io::{self, Read as _, SeekFrom},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
-use tokio::{
-    fs,
-    io::{AsyncSeekExt as _, AsyncWriteExt},
-};
-use tokio_util::sync::CancellationToken;
+use storage::{Storage, StorageError};
+use tokio::{fs, time::timeout};
 use uuid::Uuid;
 
-/// Longest silence of a sender before an upload counts as interrupted: a phone between two cells
-/// comes back within it, and a dead connection does not hold its upload for longer.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
-/// Bytes read at once when a whole file is hashed.
-const HASH_BUFFER_BYTES: usize = 256 * 1024;
+/// Longest a deletion waits for the storage; what stays there is found by the nightly sweep.
+const REMOVE_WAIT: Duration = Duration::from_secs(5);
+/// Longest the start, or a sweep, waits to hear whose bucket it is.
+const CLAIM_WAIT: Duration = Duration::from_secs(10);
+/// Name, in `DATA_DIR`, of the file with this server's name for its bucket.
+pub const OWNER_FILE: &str = "storage-owner";
 
-/// The directory of originals. Cheap to clone.
+/// The originals. Cheap to clone.
 #[derive(Clone)]
-pub struct Files {
-    stored: Arc<Path>,
-    incoming: Arc<Path>,
-    next_number: Arc<AtomicU64>,
+pub struct Files(Arc<Inner>);
+
+struct Inner {
+    incoming: PathBuf,
+    /// A name here says that its object may be in the bucket before its row is in the database. On
+    /// disk, because another process may sweep.
+    arriving: PathBuf,
+    owner: PathBuf,
+    storage: Storage,
+    fetched: Fetched,
+    next_number: AtomicU64,
+    is_claimed: AtomicBool,
 }
 
-/// A file that has arrived completely and is not stored yet.
-#[derive(Debug)]
-pub struct Received {
-    pub size_bytes: u64,
-    pub sha256: [u8; 32],
-    pub path: PathBuf,
-    /// False once it is placed, and for a part that may be asked for again.
-    removed_on_drop: bool,
+/// A file between its upload and its row.
+#[must_use = "an arrival is settled or undone"]
+pub struct Arrival<'a> {
+    files: &'a Files,
+    received: Received,
+    user: UserId,
+    material: MaterialId,
+    /// Set when the object is in the bucket already.
+    marker: Option<PathBuf>,
 }
 
-/// What a piece of an upload came to.
-#[derive(Debug)]
-pub struct Appended {
-    /// Bytes of the upload that are safely on disk.
-    pub length: u64,
-    /// Why the piece ended early.
-    pub cut: Option<ReceiveError>,
-}
-
-/// Why a file did not arrive.
+/// Why the storage cannot be this server's.
 #[derive(Debug, thiserror::Error)]
-pub enum ReceiveError {
-    #[error("larger than allowed")]
-    TooLarge,
-    #[error("no bytes")]
-    Empty,
-    #[error("the disk is full")]
-    DiskFull,
-    /// The sender went away.
-    #[error("the upload was interrupted")]
-    Interrupted,
-    #[error("storing the upload: {0}")]
+pub enum ClaimError {
+    /// Its files would be removed by this server's sweep.
+    #[error(
+        "it holds the files of another Studyin. Set S3_PREFIX (or S3_BUCKET) to a place of its own. If this server takes over that one's files, delete the object {object} there and start again"
+    )]
+    Foreign { object: String },
+    #[error("{0}")]
+    Storage(StorageError),
+    #[error("{0}")]
     Io(io::Error),
-}
-
-impl From<io::Error> for ReceiveError {
-    fn from(error: io::Error) -> Self {
-        if is_disk_full(&error) {
-            Self::DiskFull
-        } else {
-            Self::Io(error)
-        }
-    }
 }
 
 /// Whether the disk, or the user's share of it, is full.
@@ -91,230 +87,163 @@ pub fn is_disk_full(error: &io::Error) -> bool {
 }
 
 impl Files {
-    /// Opens the directories under `data_dir` and makes those that are missing.
+    /// Opens the directories under `data_dir`, makes those that are missing, and keeps the originals
+    /// there, too.
     ///
     /// # Errors
     /// When a directory cannot be made.
     pub async fn open(data_dir: &Path) -> io::Result<Self> {
-        let stored = data_dir.join("files");
+        Self::open_with(data_dir, &StorageConfig::Local).await
+    }
+
+    /// Opens the directories under `data_dir`, and the storage of the originals. Nothing is asked of
+    /// a bucket before it is [claimed](Self::claim).
+    ///
+    /// # Errors
+    /// When a directory cannot be made, or a [`StorageError`] when a setting cannot be used.
+    pub async fn open_with(data_dir: &Path, storage: &StorageConfig) -> io::Result<Self> {
         let incoming = data_dir.join("incoming");
+        let arriving = data_dir.join("arriving");
+        let fetched = data_dir.join("fetched");
         make_private_dir(&incoming).await?;
-        make_private_dir(&stored).await?;
-        Ok(Self {
-            stored: stored.into(),
-            incoming: incoming.into(),
-            next_number: Arc::default(),
-        })
+        if matches!(storage, StorageConfig::S3(_)) {
+            make_private_dir(&arriving).await?;
+            make_private_dir(&fetched).await?;
+        }
+        Ok(Self(Arc::new(Inner {
+            incoming,
+            arriving,
+            owner: data_dir.join(OWNER_FILE),
+            storage: Storage::open(data_dir, storage).await?,
+            fetched: Fetched::new(fetched, fetched::BYTES_MAX),
+            next_number: AtomicU64::default(),
+            is_claimed: AtomicBool::default(),
+        })))
     }
 
-    /// Removes what lies in `incoming` but for the parts of these uploads. For the start only: an
-    /// upload that begins meanwhile would lose its part.
+    /// Makes sure that the bucket is this server's own: two servers on one would remove each other's
+    /// files. `fresh` is its name from now on if it has none yet. Bounded in time.
     ///
     /// # Errors
-    /// When the directory cannot be read, or something in it stays.
-    pub async fn keep_only(&self, live: &[UploadId]) -> io::Result<()> {
-        let live: HashSet<String> = live.iter().map(ToString::to_string).collect();
-        let mut entries = fs::read_dir(&self.incoming).await?;
-        while let Some(entry) = entries.next_entry().await? {
-            let is_live = entry
-                .file_name()
-                .to_str()
-                .is_some_and(|name| live.contains(name));
-            if is_live {
-                continue;
+    /// See [`ClaimError`].
+    pub async fn claim(&self, fresh: Uuid) -> Result<(), ClaimError> {
+        if !self.0.storage.is_remote() || self.0.is_claimed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let own = self.own_name(fresh).await.map_err(ClaimError::Io)?;
+        let claimed = timeout(CLAIM_WAIT, self.0.storage.claim(&own)).await;
+        match claimed {
+            Ok(Ok(true)) => {
+                self.0.is_claimed.store(true, Ordering::Relaxed);
+                Ok(())
             }
-            if entry.file_type().await?.is_dir() {
-                fs::remove_dir_all(entry.path()).await?;
-            } else {
-                fs::remove_file(entry.path()).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Streams a body to disk, counting and hashing it; stops as soon as it exceeds `max_bytes`.
-    ///
-    /// # Errors
-    /// See [`ReceiveError`]; nothing is left on disk then.
-    pub async fn receive<S, E>(
-        &self,
-        mut stream: S,
-        max_bytes: u64,
-    ) -> Result<Received, ReceiveError>
-    where
-        S: Stream<Item = Result<Bytes, E>> + Unpin,
-    {
-        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        let mut received = Received {
-            size_bytes: 0,
-            sha256: [0; 32],
-            path: self.incoming.join(number.to_string()),
-            removed_on_drop: true,
-        };
-        let mut file = fs::File::create_new(&received.path).await?;
-        let mut hash = Sha256::new();
-        while let Some(part) = next(&mut stream).await? {
-            received.size_bytes += part.len() as u64;
-            if received.size_bytes > max_bytes {
-                return Err(ReceiveError::TooLarge);
-            }
-            hash.update(&part);
-            file.write_all(&part).await?;
-        }
-        if received.size_bytes == 0 {
-            return Err(ReceiveError::Empty);
-        }
-        file.flush().await?;
-        // The row will say that the file is here; it must still be after a power cut.
-        file.sync_all().await?;
-        received.sha256 = hash.finalize().into();
-        Ok(received)
-    }
-
-    /// Where the part of an upload lies.
-    fn part(&self, id: UploadId) -> PathBuf {
-        self.incoming.join(id.to_string())
-    }
-
-    /// Bytes of an upload's part; none when there is no part yet.
-    ///
-    /// # Errors
-    /// When the disk does not answer.
-    pub async fn part_bytes(&self, id: UploadId) -> io::Result<u64> {
-        match fs::metadata(self.part(id)).await {
-            Ok(metadata) => Ok(metadata.len()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Adds a piece to an upload's part after its first `at` bytes, `room` bytes at most, until it
-    /// ends, breaks, or `stop`. What has come by then is on disk when this returns.
-    pub async fn append<S, E>(
-        &self,
-        id: UploadId,
-        at: u64,
-        room: u64,
-        stream: S,
-        stop: &CancellationToken,
-    ) -> Appended
-    where
-        S: Stream<Item = Result<Bytes, E>> + Unpin,
-    {
-        match self.append_whole(id, at, room, stream, stop).await {
-            Ok(appended) => appended,
-            // What may have been written counts for nothing; the next piece cuts it off.
-            Err(error) => Appended {
-                length: at,
-                cut: Some(error),
+            Ok(Ok(false)) => Err(ClaimError::Foreign {
+                object: self.0.storage.owner_object(),
+            }),
+            Ok(Err(error)) => match storage_error(&error) {
+                Some(problem) => Err(ClaimError::Storage(problem.clone())),
+                None => Err(ClaimError::Io(error)),
             },
+            Err(_) => Err(ClaimError::Storage(StorageError::slow())),
         }
     }
 
-    async fn append_whole<S, E>(
-        &self,
-        id: UploadId,
-        at: u64,
-        room: u64,
-        mut stream: S,
-        stop: &CancellationToken,
-    ) -> Result<Appended, ReceiveError>
-    where
-        S: Stream<Item = Result<Bytes, E>> + Unpin,
-    {
-        let mut file = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(self.part(id))
-            .await?;
-        if file.metadata().await?.len() < at {
-            return Err(ReceiveError::Io(io::ErrorKind::UnexpectedEof.into()));
+    async fn own_name(&self, fresh: Uuid) -> io::Result<String> {
+        match fs::read_to_string(&self.0.owner).await {
+            Ok(name) if !name.trim().is_empty() => return Ok(name.trim().to_owned()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
-        file.set_len(at).await?;
-        file.seek(SeekFrom::Start(at)).await?;
-        let mut length = at;
-        let cut = loop {
-            let piece = tokio::select! {
-                piece = next(&mut stream) => piece,
-                () = stop.cancelled() => Err(ReceiveError::Interrupted),
-            };
-            match piece {
-                Ok(Some(piece)) => {
-                    length += piece.len() as u64;
-                    if length - at > room {
-                        return Err(ReceiveError::TooLarge);
-                    }
-                    file.write_all(&piece).await?;
-                }
-                Ok(None) => break None,
-                Err(error) => break Some(error),
-            }
-        };
-        file.flush().await?;
-        // The row will say that these bytes are here; they must still be after a power cut.
-        file.sync_all().await?;
-        if at == 0 {
-            sync_dir(&self.incoming).await?;
-        }
-        Ok(Appended { length, cut })
+        let name = fresh.to_string();
+        fs::write(&self.0.owner, &name).await?;
+        fs::File::open(&self.0.owner).await?.sync_all().await?;
+        Ok(name)
     }
 
-    /// The part of an upload that has arrived completely, hashed. It stays on disk until it is
-    /// placed or [removed](Self::remove_part), so that a failed last step can be repeated.
+    /// Whether the storage answers at this moment.
+    pub async fn answers(&self) -> bool {
+        self.0.storage.answers().await
+    }
+
+    /// Brings a received file as near to its place as can be done without its row: into the bucket,
+    /// marked as not settled. For a folder there is nothing to do yet.
     ///
     /// # Errors
-    /// When the part cannot be read.
-    pub async fn whole(&self, id: UploadId) -> io::Result<Received> {
-        let path = self.part(id);
-        let hashed = tokio::task::spawn_blocking(move || {
-            let (size_bytes, sha256) = hash(&path)?;
-            Ok(Received {
-                size_bytes,
-                sha256,
-                path,
-                removed_on_drop: false,
-            })
-        });
-        hashed.await.map_err(io::Error::other)?
+    /// When the storage or the disk fails; nothing is left then, or the sweep finds it.
+    pub async fn bring(
+        &self,
+        received: Received,
+        user: UserId,
+        material: MaterialId,
+    ) -> io::Result<Arrival<'_>> {
+        let mut arrival = Arrival {
+            files: self,
+            received,
+            user,
+            material,
+            marker: None,
+        };
+        let storage = &self.0.storage;
+        if storage.is_remote() {
+            let marker = self.marker(user, material);
+            fs::write(&marker, "").await?;
+            arrival.marker = Some(marker);
+            let (file, bytes) = (&arrival.received.path, arrival.received.size_bytes);
+            if let Err(error) = storage.send(file, bytes, user, material).await {
+                arrival.undo().await;
+                return Err(error);
+            }
+        }
+        Ok(arrival)
+    }
+
+    /// A file of the material's bytes on this machine: the original itself, or a copy of it.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no original, or when the storage or the disk fails.
+    pub async fn local_copy(&self, user: UserId, material: MaterialId) -> io::Result<LocalCopy> {
+        let inner = &self.0;
+        if let Some(path) = inner.storage.local_path(user, material) {
+            fs::metadata(&path).await?;
+            return Ok(LocalCopy::original(path));
+        }
+        let fetch = async |target: &Path| inner.storage.fetch(user, material, target).await;
+        inner.fetched.copy((user, material), fetch).await
+    }
+
+    /// A file of the material's bytes for one look: the original itself, or what is written to
+    /// `scratch`.
+    ///
+    /// # Errors
+    /// As [`local_copy`](Self::local_copy).
+    pub async fn at_hand(
+        &self,
+        user: UserId,
+        material: MaterialId,
+        scratch: &Path,
+    ) -> io::Result<PathBuf> {
+        if let Some(path) = self.0.storage.local_path(user, material) {
+            return Ok(path);
+        }
+        self.0.storage.fetch(user, material, scratch).await?;
+        Ok(scratch.to_owned())
     }
 
     /// Where a material's original lies.
+    #[cfg(test)]
     pub fn path(&self, user: UserId, material: MaterialId) -> PathBuf {
-        self.stored
-            .join(user.to_string())
-            .join(material.to_string())
+        self.0.storage.local_path(user, material).unwrap()
     }
 
-    /// Moves a received file to its material's place.
+    /// Removes a material's original and its copies; one that is gone already is no failure.
     ///
     /// # Errors
-    /// When the directory or the file cannot be made there.
-    pub async fn place(
-        &self,
-        mut received: Received,
-        user: UserId,
-        material: MaterialId,
-    ) -> io::Result<()> {
-        let path = self.path(user, material);
-        if let Some(dir) = path.parent() {
-            make_private_dir(dir).await?;
-            fs::rename(&received.path, &path).await?;
-            received.removed_on_drop = false;
-            sync_dir(dir).await?;
-        }
-        Ok(())
-    }
-
-    /// Removes a material's original; one that is gone already is no failure.
-    ///
-    /// # Errors
-    /// When the file is there and stays.
+    /// When the file is there and stays, or the storage does not answer soon.
     pub async fn remove(&self, user: UserId, material: MaterialId) -> io::Result<()> {
-        match fs::remove_file(self.path(user, material)).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        self.0.fetched.remove((user, material));
+        timeout(REMOVE_WAIT, self.0.storage.remove(user, material))
+            .await
+            .unwrap_or_else(|_| Err(io::Error::other(StorageError::slow())))
     }
 
     /// Whether a material's original is there.
@@ -322,104 +251,85 @@ impl Files {
     /// # Errors
     /// When that cannot be found out.
     pub async fn has(&self, user: UserId, material: MaterialId) -> io::Result<bool> {
-        fs::try_exists(self.path(user, material)).await
+        self.0.storage.has(user, material).await
     }
 
-    /// The users who have a folder here.
-    ///
-    /// # Errors
-    /// When the directory cannot be read.
-    pub async fn users(&self) -> io::Result<Vec<UserId>> {
-        Ok(names(&self.stored)
-            .await?
-            .into_iter()
-            .map(UserId::new)
-            .collect())
+    /// Every original that is stored, one after the other as the storage names them.
+    pub fn stored(&self) -> BoxStream<'static, io::Result<(UserId, MaterialId)>> {
+        self.0.storage.all()
     }
 
-    /// The materials of which the user has a file here.
+    /// Whether a file may be in its place before its row is.
     ///
     /// # Errors
-    /// When the directory cannot be read.
-    pub async fn of_user(&self, user: UserId) -> io::Result<Vec<MaterialId>> {
-        let names = names(&self.stored.join(user.to_string())).await?;
-        Ok(names.into_iter().map(MaterialId::new).collect())
+    /// When the disk does not answer.
+    pub async fn is_arriving(&self, user: UserId, material: MaterialId) -> io::Result<bool> {
+        fs::try_exists(self.marker(user, material)).await
     }
 
-    /// The uploads of which a part lies here.
+    fn marker(&self, user: UserId, material: MaterialId) -> PathBuf {
+        self.0.arriving.join(format!("{user}.{material}"))
+    }
+}
+
+impl Arrival<'_> {
+    /// Puts the file in its place, within the transaction of its row: a rename, or nothing when it is
+    /// there already.
     ///
     /// # Errors
-    /// When the directory cannot be read.
-    pub async fn parts(&self) -> io::Result<Vec<UploadId>> {
-        let names = names(&self.incoming).await?;
-        Ok(names.into_iter().map(UploadId::new).collect())
+    /// When the directory or the file cannot be made there.
+    pub async fn place(&mut self) -> io::Result<()> {
+        let Some(path) = (self.files.0.storage).local_path(self.user, self.material) else {
+            return Ok(());
+        };
+        if let Some(dir) = path.parent() {
+            make_private_dir(dir).await?;
+            fs::rename(&self.received.path, &path).await?;
+            self.received.removed_on_drop = false;
+            sync_dir(dir).await?;
+        }
+        Ok(())
     }
 
-    /// Removes the part of an upload that is over; one that is gone already is no failure.
-    ///
-    /// # Errors
-    /// When it is there and stays.
-    pub async fn remove_part(&self, upload: UploadId) -> io::Result<()> {
-        match fs::remove_file(self.part(upload)).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+    /// The row is there.
+    pub async fn settle(self) {
+        self.unmark().await;
+    }
+
+    /// There will be no row: takes back what was placed.
+    pub async fn undo(self) {
+        if let Err(error) = self.files.remove(self.user, self.material).await {
+            tracing::error!(material.id = %self.material, %error, "ingest.file_not_removed");
+        }
+        // Also when that failed: the sweep then finds a file without a row.
+        self.unmark().await;
+    }
+
+    async fn unmark(&self) {
+        if let Some(marker) = &self.marker
+            && let Err(error) = fs::remove_file(marker).await
+        {
+            // The next start removes it.
+            tracing::error!(%error, "ingest.marker_not_removed");
         }
     }
 }
 
-/// The ids among the names in a directory; none when there is no such directory.
-async fn names(dir: &Path) -> io::Result<Vec<Uuid>> {
-    let mut names = Vec::new();
+/// What the storage said, if it was the storage that failed.
+pub fn storage_error(error: &io::Error) -> Option<&StorageError> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Empties a directory, if it is there.
+async fn empty(dir: &Path) -> io::Result<()> {
     let mut entries = match fs::read_dir(dir).await {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
     };
     while let Some(entry) = entries.next_entry().await? {
-        names.extend(
-            entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse::<Uuid>().ok()),
-        );
+        fs::remove_file(entry.path()).await?;
     }
-    Ok(names)
-}
-
-impl Drop for Received {
-    fn drop(&mut self) {
-        if self.removed_on_drop {
-            // What cannot be removed now is removed at the next start.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// The next piece of a body; a body that is silent for [`SILENCE_MAX`] is interrupted.
-async fn next<S, E>(stream: &mut S) -> Result<Option<Bytes>, ReceiveError>
-where
-    S: Stream<Item = Result<Bytes, E>> + Unpin,
-{
-    match tokio::time::timeout(SILENCE_MAX, stream.next()).await {
-        Ok(Some(Ok(piece))) => Ok(Some(piece)),
-        Ok(None) => Ok(None),
-        Ok(Some(Err(_))) | Err(_) => Err(ReceiveError::Interrupted),
-    }
-}
-
-/// Size and SHA-256 of a file.
-fn hash(path: &Path) -> io::Result<(u64, [u8; 32])> {
-    let mut file = std::fs::File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; HASH_BUFFER_BYTES];
-    let mut size_bytes = 0;
-    loop {
-        let bytes = file.read(&mut buffer)?;
-        if bytes == 0 {
-            return Ok((size_bytes, hash.finalize().into()));
-        }
-        hash.update(&buffer[..bytes]);
-        size_bytes += bytes as u64;
-    }
+    Ok(())
 }
 
 /// A new or moved file is lasting once its directory is on disk.
@@ -435,134 +345,4 @@ async fn make_private_dir(dir: &Path) -> io::Result<()> {
     #[cfg(unix)]
     builder.mode(0o700);
     builder.create(dir).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    type Part = Result<Bytes, io::Error>;
-
-    const ID: UploadId = UploadId::new(Uuid::from_u128(7));
-
-    async fn receive(files: &Files, parts: Vec<Part>, max: u64) -> Result<Received, ReceiveError> {
-        files.receive(futures::stream::iter(parts), max).await
-    }
-
-    async fn append(files: &Files, at: u64, room: u64, parts: Vec<Part>) -> Appended {
-        let stop = CancellationToken::new();
-        let parts = futures::stream::iter(parts);
-        files.append(ID, at, room, parts, &stop).await
-    }
-
-    fn cut() -> Part {
-        Err(io::ErrorKind::Other.into())
-    }
-
-    fn text(text: &'static str) -> Part {
-        Ok(Bytes::from(text))
-    }
-
-    fn incoming(dir: &Path) -> usize {
-        std::fs::read_dir(dir.join("incoming")).unwrap().count()
-    }
-
-    #[tokio::test]
-    async fn an_upload_is_counted_hashed_and_placed() {
-        let dir = tempfile::tempdir().unwrap();
-        let files = Files::open(dir.path()).await.unwrap();
-        let parts = vec![text("he"), text("art")];
-        let received = receive(&files, parts, 100).await.unwrap();
-        assert_eq!(received.size_bytes, 5);
-        assert_eq!(received.sha256, <[u8; 32]>::from(Sha256::digest("heart")));
-        let (user, material) = (
-            UserId::new(Uuid::from_u128(1)),
-            MaterialId::new(Uuid::from_u128(2)),
-        );
-        files.place(received, user, material).await.unwrap();
-        assert_eq!(std::fs::read(files.path(user, material)).unwrap(), b"heart");
-        assert_eq!(incoming(dir.path()), 0);
-        files.remove(user, material).await.unwrap();
-        files.remove(user, material).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn whatever_goes_wrong_leaves_nothing_behind() {
-        let dir = tempfile::tempdir().unwrap();
-        let files = Files::open(dir.path()).await.unwrap();
-        let large = receive(&files, vec![text("12345")], 4).await;
-        assert!(matches!(large, Err(ReceiveError::TooLarge)));
-        let cut = receive(&files, vec![text("1"), cut()], 4).await;
-        assert!(matches!(cut, Err(ReceiveError::Interrupted)));
-        let empty = receive(&files, vec![], 4).await;
-        assert!(matches!(empty, Err(ReceiveError::Empty)));
-        drop(receive(&files, vec![text("1")], 4).await.unwrap());
-        assert_eq!(incoming(dir.path()), 0);
-    }
-
-    #[tokio::test]
-    async fn pieces_make_a_whole_whatever_cuts_them() {
-        let dir = tempfile::tempdir().unwrap();
-        let files = Files::open(dir.path()).await.unwrap();
-        let first = append(&files, 0, 5, vec![text("he"), cut()]).await;
-        assert!(matches!(first.cut, Some(ReceiveError::Interrupted)));
-        assert_eq!(first.length, 2);
-        // Only two of these were ever acknowledged: the rest is written anew.
-        std::fs::write(files.part(ID), "he??").unwrap();
-        let second = append(&files, 2, 3, vec![text("a"), text("rt")]).await;
-        assert!(second.cut.is_none());
-        assert_eq!(second.length, 5);
-        let whole = files.whole(ID).await.unwrap();
-        assert_eq!(whole.size_bytes, 5);
-        assert_eq!(whole.sha256, <[u8; 32]>::from(Sha256::digest("heart")));
-        drop(whole);
-        assert_eq!(files.part_bytes(ID).await.unwrap(), 5, "it can be repeated");
-        files.remove_part(ID).await.unwrap();
-        files.remove_part(ID).await.unwrap();
-        assert_eq!(files.part_bytes(ID).await.unwrap(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_piece_larger_than_its_room_or_without_its_beginning_counts_for_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let files = Files::open(dir.path()).await.unwrap();
-        append(&files, 0, 5, vec![text("he")]).await;
-        let large = append(&files, 2, 3, vec![text("art"), text("s")]).await;
-        assert!(matches!(large.cut, Some(ReceiveError::TooLarge)));
-        assert_eq!(large.length, 2);
-        let beyond = append(&files, 9, 3, vec![text("x")]).await;
-        assert!(matches!(beyond.cut, Some(ReceiveError::Io(_))));
-    }
-
-    #[tokio::test]
-    async fn a_stopping_server_keeps_what_has_come() {
-        let dir = tempfile::tempdir().unwrap();
-        let files = Files::open(dir.path()).await.unwrap();
-        let stop = CancellationToken::new();
-        let stopping = stop.clone();
-        let parts = futures::stream::iter([text("he")])
-            .chain(futures::stream::once(async move {
-                stopping.cancel();
-                futures::future::pending::<Part>().await
-            }))
-            .boxed();
-        let appended = files.append(ID, 0, 5, parts, &stop).await;
-        assert_eq!(appended.length, 2);
-        assert!(matches!(appended.cut, Some(ReceiveError::Interrupted)));
-    }
-
-    #[tokio::test]
-    async fn a_start_keeps_the_parts_of_live_uploads_and_nothing_else() {
-        let dir = tempfile::tempdir().unwrap();
-        let files = Files::open(dir.path()).await.unwrap();
-        append(&files, 0, 4, vec![text("half")]).await;
-        std::fs::write(dir.path().join("incoming/7"), "half").unwrap();
-        std::fs::create_dir(dir.path().join("incoming/folder")).unwrap();
-        let files = Files::open(dir.path()).await.unwrap();
-        files.keep_only(&[ID]).await.unwrap();
-        assert_eq!(incoming(dir.path()), 1);
-        assert_eq!(files.part_bytes(ID).await.unwrap(), 4);
-        files.keep_only(&[]).await.unwrap();
-        assert_eq!(incoming(dir.path()), 0);
-    }
 }

@@ -66,6 +66,8 @@ pub enum Fault {
     Document(Failure),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the document's file: {0}")]
+    File(io::Error),
     #[error("the extracting process could not be started: {0}")]
     Spawn(io::Error),
     #[error("embedding: {0}")]
@@ -84,6 +86,7 @@ impl Fault {
         match self {
             Self::Document(_) => "document",
             Self::Store(_) => "store",
+            Self::File(_) => "file",
             Self::Spawn(_) => "spawn",
             Self::Embed(_) => "embed",
             Self::Vectors { .. } => "vectors",

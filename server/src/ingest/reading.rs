@@ -63,8 +63,13 @@ pub async fn read(
     arrived: impl Fn(),
 ) -> Result<Read, Fault> {
     let (user, material) = (claim.job.user, claim.job.material);
+    let file = tokio::select! {
+        file = shop.files.local_copy(user, material) => file.map_err(Fault::File)?,
+        () = cancel.cancelled() => return Ok(Read::Dropped),
+    };
     let request = Request {
-        file: shop.files.path(user, material),
+        file: file.path().to_owned(),
+        // After everything that may be tried again: it can be taken once.
         password: shop.passwords.take(material),
     };
     let stored = match claim.job.kind {

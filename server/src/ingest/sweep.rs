@@ -2,15 +2,17 @@
 //! without files, index entries without passages, uploads that ran out. What nobody can reach any
 //! more is removed; what a student would miss is only counted and logged.
 //!
-//! Goes through the files of one user at a time, so that it holds little in memory.
+//! Goes through the files as the storage lists them and remembers their ids only, so that it holds
+//! little in memory.
 
-use super::files::Files;
+use super::files::{ClaimError, Files};
 use crate::{
     clock::Clock,
     store::{Db, StoreError, orphans},
 };
 use app::model::id::{MaterialId, UserId};
-use std::{fmt, io, time::Duration};
+use futures::TryStreamExt as _;
+use std::{collections::HashSet, fmt, io, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// From one sweep to the next; the first one follows the start.
@@ -83,6 +85,8 @@ pub enum SweepError {
     Store(#[from] StoreError),
     #[error("the stored files: {0}")]
     Io(#[from] io::Error),
+    #[error("the storage of the files: {0}")]
+    Claim(#[from] ClaimError),
 }
 
 /// Sweeps once at the start and then every night, until `stop`.
@@ -113,7 +117,7 @@ pub async fn nightly(db: Db, files: Files, clock: Clock, stop: CancellationToken
 /// Looks everywhere once.
 ///
 /// # Errors
-/// When the database or the folder of files cannot be read.
+/// When the database or the storage of the files cannot be read, or is another server's.
 pub async fn sweep(db: &Db, files: &Files, clock: &Clock) -> Result<Found, SweepError> {
     let rows = orphans::remove_text(db).await?;
     let mut found = Found {
@@ -124,18 +128,24 @@ pub async fn sweep(db: &Db, files: &Files, clock: &Clock) -> Result<Found, Sweep
         uploads_expired: orphans::remove_expired_uploads(db, clock.now()).await?,
         ..Found::default()
     };
-    for user in files.users().await? {
-        for material in files.of_user(user).await? {
-            if found.files_without_material < REMOVALS_MAX
-                && remove_if_unknown(db, files, user, material).await?
-            {
-                found.files_without_material += 1;
-            }
+    // Never a file of somebody else's bucket.
+    files.claim(clock.new_id()).await?;
+    let mut seen = HashSet::new();
+    let mut stored = files.stored();
+    while let Some((user, material)) = stored.try_next().await? {
+        seen.insert(material);
+        if found.files_without_material < REMOVALS_MAX
+            && remove_if_unknown(db, files, user, material).await?
+        {
+            found.files_without_material += 1;
         }
     }
     for (user, material) in orphans::materials(db).await? {
         // A file can only be missed while its row is still there.
-        if !files.has(user, material).await? && orphans::is_known(db, user, material).await? {
+        if !seen.contains(&material)
+            && !files.has(user, material).await?
+            && orphans::is_known(db, user, material).await?
+        {
             found.materials_without_file += 1;
         }
     }
@@ -143,8 +153,9 @@ pub async fn sweep(db: &Db, files: &Files, clock: &Clock) -> Result<Found, Sweep
     Ok(found)
 }
 
-/// Removes a file that no row names. A file is put in its place within the transaction that writes
-/// its row, so holding the writer means that none is between the two.
+/// Removes a file that no row names. Either a file is put in its place within the transaction that
+/// writes its row, so holding the writer means that none is between the two; or it is marked from
+/// before it is there until after its row is. Once known to nobody, it stays so: ids are not reused.
 async fn remove_if_unknown(
     db: &Db,
     files: &Files,
@@ -155,11 +166,13 @@ async fn remove_if_unknown(
         return Ok(false);
     }
     let writer = db.write().await?;
-    let gone = !orphans::is_known(db, user, material).await?;
+    // In this order: the mark goes when the row is there.
+    let gone =
+        !files.is_arriving(user, material).await? && !orphans::is_known(db, user, material).await?;
+    drop(writer);
     if gone {
         files.remove(user, material).await?;
     }
-    drop(writer);
     Ok(gone)
 }
 

@@ -16,5 +16,6 @@ mod remote_embedder;
 mod scripted_embeddings;
 mod scripted_openai;
 mod security;
+mod storage;
 mod support;
 mod uploads;

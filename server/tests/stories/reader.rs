@@ -17,7 +17,7 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A PDF with one line of text a page, in Helvetica, at 72 points from the left and 700 from below.
-fn pdf(pages: &[&str]) -> Vec<u8> {
+pub fn pdf(pages: &[&str]) -> Vec<u8> {
     let mut objects = vec![
         "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
         String::new(),
@@ -63,7 +63,7 @@ fn pdf(pages: &[&str]) -> Vec<u8> {
 }
 
 /// Uploads a document, waits until nothing more will happen to it, and answers its id.
-async fn upload(client: &Client, name: &str, bytes: &[u8]) -> String {
+pub async fn upload(client: &Client, name: &str, bytes: &[u8]) -> String {
     let outcome: Value = client.upload(name, bytes).await.json().await.unwrap();
     let id = outcome[0]["material"]["id"]
         .as_str()

@@ -54,7 +54,7 @@ async fn begin(client: &Client, name: &str, bytes: usize) -> Response {
 }
 
 /// The address of an upload that could be begun.
-async fn begun(client: &Client, name: &str, bytes: usize) -> String {
+pub async fn begun(client: &Client, name: &str, bytes: usize) -> String {
     let answer = begin(client, name, bytes).await;
     assert_eq!(answer.status(), StatusCode::CREATED);
     assert_eq!(answer.headers()["tus-resumable"], "1.0.0");
@@ -62,7 +62,7 @@ async fn begun(client: &Client, name: &str, bytes: usize) -> String {
     location(&answer).to_owned()
 }
 
-async fn piece(
+pub async fn piece(
     client: &Client,
     upload: &str,
     at: usize,
@@ -76,7 +76,7 @@ async fn piece(
     tus(client, Method::PATCH, upload, &pairs, body).await
 }
 
-async fn offset(client: &Client, upload: &str) -> usize {
+pub async fn offset(client: &Client, upload: &str) -> usize {
     let answer = tus(client, Method::HEAD, upload, &[], "").await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(answer.headers()["cache-control"], "no-store");
@@ -94,12 +94,12 @@ async fn desk(client: &Client) -> Value {
     answer.json().await.unwrap()
 }
 
-async fn materials(client: &Client) -> Vec<Value> {
+pub async fn materials(client: &Client) -> Vec<Value> {
     let (_, list) = client.call("materials", &[]).await;
     list.as_array().unwrap().clone()
 }
 
-fn parts(app: &TestApp) -> usize {
+pub fn parts(app: &TestApp) -> usize {
     std::fs::read_dir(app.data_dir.join("incoming"))
         .unwrap()
         .count()
