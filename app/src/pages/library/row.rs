@@ -75,7 +75,12 @@ pub fn MaterialRow(row: Row) -> impl IntoView {
             <p class="facts">
                 {move || material.with(facts)}
                 {move || so_far.get().map(|pages| {
-                    let words = ["Read ", &label::count(u64::from(pages), "page"), " so far"].concat();
+                    let is_whole = material.with(|material| material.page_count == Some(pages));
+                    let words = if is_whole {
+                        "Open it".to_owned()
+                    } else {
+                        ["Read ", &label::count(u64::from(pages), "page"), " so far"].concat()
+                    };
                     view! { ". " <a href=read.clone()>{words}</a> }
                 })}
             </p>

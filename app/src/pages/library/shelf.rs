@@ -98,7 +98,7 @@ impl Shelf {
                 if is_moving(material) {
                     moving += 1;
                     is_known &= material.page_count.is_some();
-                    together.pages_done += material.pages_searchable.min(pages);
+                    together.pages_done += pages_done(material);
                     let Some(pace) = material.pace else {
                         pages_left += f64::from(pages);
                         return;
@@ -222,6 +222,19 @@ impl Shelf {
         self.rows
             .try_with_untracked(|rows| rows.iter().map(|row| row.id).collect())
             .unwrap_or_default()
+    }
+}
+
+/// How many pages' work is done of a document on its way: a tenth of it is reading.
+fn pages_done(material: &Material) -> u32 {
+    let pages = material.page_count.unwrap_or(0);
+    match material.state {
+        MaterialState::Embedding { done, total } => {
+            let embedded =
+                u64::from(pages) * 9 * u64::from(done.min(total)) / u64::from(total.max(1));
+            pages / 10 + u32::try_from(embedded / 10).unwrap_or(pages)
+        }
+        _ => material.pages_searchable.min(pages) / 10,
     }
 }
 
