@@ -264,9 +264,17 @@ impl Program {
     }
 
     /// As `kill -9` does.
-    fn kill(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+    fn kill(self) {
+        drop(self);
+    }
+}
+
+/// A story that fails leaves no server behind.
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have died of itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
