@@ -126,6 +126,8 @@ pub struct CitationSource {
     pub material_id: MaterialId,
     pub title: String,
     pub chunk_id: i64,
+    /// The title under which it stands, if the document has such.
+    pub section: Option<String>,
     /// From 1.
     pub page: u32,
     /// Offsets of the quote on that page.

@@ -99,6 +99,7 @@ pub fn check(marker: &Marker, sources: &[Source]) -> Citation {
                 material_id: source.passage.material_id,
                 title: source.passage.title.clone(),
                 chunk_id: source.passage.chunk_id,
+                section: source.passage.section.clone(),
                 page: page.number,
                 span,
                 quote: prose::one_line(&prose::slice(&page.text, span))

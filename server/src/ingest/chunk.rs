@@ -268,7 +268,13 @@ fn windows(page: usize, units: &[Unit]) -> Vec<Draft> {
             start += 1;
         }
         let mut end = fresh + 1;
-        while end < units.len() && tokens + units[end].tokens <= WINDOW_TOKENS {
+        // A new section begins a new window, so that a passage knows where it stands.
+        let begins_section =
+            |unit: &Unit, tokens: usize| unit.is_heading && tokens >= CHUNK_MIN_TOKENS;
+        while end < units.len()
+            && tokens + units[end].tokens <= WINDOW_TOKENS
+            && !begins_section(&units[end], tokens)
+        {
             tokens += units[end].tokens;
             end += 1;
         }
@@ -287,6 +293,10 @@ fn windows(page: usize, units: &[Unit]) -> Vec<Draft> {
             tokens,
         });
         fresh = end;
+        if units.get(end).is_some_and(|unit| unit.is_heading) {
+            start = end;
+            continue;
+        }
         // Step back over whole units, never to the start of the window just made.
         let floor = start + 1;
         start = end;

@@ -333,8 +333,22 @@ fn edge_lines(page: &str) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// The line with its numbers masked, so that "Page 7 of 80" and "Page 12 of 80" are one.
+/// Whether a line reads like a sentence; running heads have no full stop, or hardly any words.
+fn is_sentence(line: &str) -> bool {
+    const WORDS_MIN: usize = 5;
+    let ends = line.trim_end().ends_with(['.', '!', '?', '\u{3002}']);
+    let words = line
+        .split_whitespace()
+        .filter(|word| word.chars().any(char::is_alphabetic));
+    ends && words.take(WORDS_MIN).count() == WORDS_MIN
+}
+
+/// The line with its numbers masked, so that "Page 7 of 80" and "Page 12 of 80" are one. Sentences
+/// that differ in their numbers say different things.
 fn running_key(line: &str) -> String {
+    if is_sentence(line) {
+        return line.trim().to_lowercase();
+    }
     let mut key = String::with_capacity(line.len());
     let mut in_number = false;
     for c in line.trim().chars() {
@@ -429,6 +443,15 @@ mod tests {
                 .iter()
                 .all(|page| !page.contains("Page") && !page.contains("Lecture"))
         );
+    }
+
+    #[test]
+    fn sentences_that_differ_in_a_number_only_are_no_running_heads() {
+        let pages: Vec<String> = (1..=10)
+            .map(|n| format!("Notes\nPatient {n} has a heart rate of {n}5.\n© 2020 The Press. All rights are reserved."))
+            .collect();
+        let cleaned = clean(pages);
+        assert_eq!(cleaned[2], "Patient 3 has a heart rate of 35.");
     }
 
     #[test]

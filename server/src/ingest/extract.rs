@@ -143,7 +143,7 @@ impl Failure {
     pub(super) fn scanned() -> Self {
         Self::new(
             FailureKind::Scanned,
-            "The pages are pictures without text, as a scanner or a camera makes them. Install tesseract on the server (apt install tesseract-ocr, or brew install tesseract) and press Retry, or upload a copy with recognised text.",
+            "The pages are pictures without text, as a scanner or a camera makes them. Install tesseract on the server (apt install tesseract-ocr, or brew install tesseract) and choose Try again, or upload a copy with recognised text.",
         )
     }
 

@@ -425,6 +425,7 @@ struct CitationRow {
     material_id: Option<Uuid>,
     title: Option<String>,
     chunk_id: Option<i64>,
+    section: Option<String>,
     page: Option<i64>,
     char_start: Option<i64>,
     char_end: Option<i64>,
@@ -442,6 +443,7 @@ impl CitationRow {
             material_id: MaterialId::new(material),
             title: title.clone(),
             chunk_id,
+            section: self.section.clone(),
             page: small(page, "page")?,
             span: span(
                 self.char_start.unwrap_or_default(),
@@ -458,9 +460,10 @@ async fn citations(
     conversation: ConversationId,
 ) -> Stored<HashMap<MessageId, Vec<(u32, Citation)>>> {
     let rows: Vec<CitationRow> = sqlx::query_as(
-        "SELECT c.message_id, c.ordinal, c.number, c.material_id, c.title, c.chunk_id, c.page,
-                c.char_start, c.char_end, c.quote
+        "SELECT c.message_id, c.ordinal, c.number, c.material_id, c.title, c.chunk_id, p.section,
+                c.page, c.char_start, c.char_end, c.quote
          FROM citations c JOIN messages m ON m.id = c.message_id
+         LEFT JOIN message_passages p ON p.message_id = c.message_id AND p.number = c.number
          WHERE m.conversation_id = $1 AND m.user_id = $2
          ORDER BY c.message_id, c.ordinal",
     )

@@ -71,6 +71,20 @@ fn a_heading_goes_with_what_follows_it() {
 }
 
 #[test]
+fn a_section_of_some_length_is_a_passage_of_its_own() {
+    let about = |what: &str| format!("{what} carry blood through the body all day. ").repeat(6);
+    let page = format!(
+        "# Vessels\n\n# Veins\n\n{}\n\n# Arteries\n\n{}",
+        about("Veins").trim(),
+        about("Arteries").trim()
+    );
+    let chunks = chunk(&[page], 1, &[], &words);
+    assert_eq!(chunks.len(), 2);
+    assert!(chunks[0].text.starts_with("# Vessels\n# Veins\nVeins"));
+    assert!(chunks[1].text.starts_with("# Arteries\nArteries"));
+}
+
+#[test]
 fn every_chunk_knows_its_section_and_a_batch_its_page_numbers() {
     let page = format!(
         "# Veins\n\n{}\n\n# Arteries\n\n{}",

@@ -122,7 +122,7 @@ impl Story {
                 _ => None,
             };
             // A head's end may be left out: what it holds is skipped piece by piece.
-            if raw.is_some() || is_skipped(name) {
+            if raw.is_some() || is_skipped(name) || is_hidden(tag) {
                 self.skipping = Some((name.to_owned(), 1));
             }
             if let Some(raw) = raw {
@@ -242,6 +242,16 @@ fn is_skipped(name: &str) -> bool {
     )
 }
 
+/// Whether the page's author hides it. Only of elements whose end may not be left out: the rest of
+/// the page must not be taken for what is hidden.
+fn is_hidden(tag: &Tag) -> bool {
+    matches!(&*tag.name, "div" | "span" | "section" | "article" | "aside")
+        && tag
+            .attrs
+            .iter()
+            .any(|attribute| &*attribute.name.local == "hidden")
+}
+
 fn is_block(name: &str) -> bool {
     matches!(
         name,
@@ -316,7 +326,7 @@ mod tests {
     fn headings_lists_tables_and_listings_keep_their_shape() {
         let html =
             "<!doctype html><html><head><title>Not this</title><style>p{}</style></head><body>
-            <nav><a>Home</a></nav><h1>The  heart</h1><p>It pumps<br>blood &amp; more.</p>
+            <nav><a>Home</a></nav><div hidden><div>Not</div> shown</div><h1>The  heart</h1><p>It pumps<br>blood &amp; more.</p>
             <ul><li>left<li>right <b>side</b></ul>
             <table><tr><th>Name<th>Rate<tr><td>rest</td><td><p>70</p></td></tr></table>
             <pre>a = 1\n  b = 2\n</pre><script>if (a<b) document.write('<p>no</p>')</script>
