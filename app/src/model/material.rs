@@ -127,6 +127,8 @@ pub struct Material {
     /// False while the search by meaning still lacks this material (no model yet).
     pub embedded: bool,
     pub uploaded_at: DateTime<Utc>,
+    /// Grows with every change: of two views of one material, the one with the lower is out of date.
+    pub revision: u64,
 }
 
 /// How fast a material moves through its ingest.

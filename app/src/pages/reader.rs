@@ -126,7 +126,7 @@ fn reader() -> impl IntoView {
             let loaded = material.await?;
             let known = news
                 .get_value()
-                .filter(|news| Some(news.id) == id)
+                .filter(|news| Some(news.id) == id && news.revision >= loaded.revision)
                 .unwrap_or(loaded);
             open(&known, page, highlight).await
         },

@@ -127,6 +127,7 @@ mod tests {
             state,
             embedded: true,
             uploaded_at: chrono::DateTime::UNIX_EPOCH,
+            revision: 0,
         }
     }
 

@@ -237,7 +237,7 @@ pub async fn touch(
     }
     if claim.job.kind != Kind::Embed {
         sqlx::query(
-            "UPDATE materials SET state = $3, pages_per_second = $4, remaining_seconds = $5 \
+            "UPDATE materials SET revision = revision + 1, state = $3, pages_per_second = $4, remaining_seconds = $5 \
              WHERE user_id = $1 AND id = $2",
         )
         .bind(claim.job.user.uuid())
@@ -328,7 +328,7 @@ pub async fn postpone(
 
 async fn queue_material(tx: &mut SqliteConnection, job: &Job) -> Stored<()> {
     sqlx::query(
-        "UPDATE materials SET state = 'queued', pages_per_second = NULL, remaining_seconds = NULL \
+        "UPDATE materials SET revision = revision + 1, state = 'queued', pages_per_second = NULL, remaining_seconds = NULL \
          WHERE user_id = $1 AND id = $2 AND state IN ('reading', 'embedding')",
     )
     .bind(job.user.uuid())
@@ -360,7 +360,7 @@ pub async fn resume(db: &Db, now: DateTime<Utc>) -> Stored<()> {
     .execute(&mut *tx)
     .await?;
     sqlx::query(
-        "UPDATE materials SET state = 'queued', pages_per_second = NULL, remaining_seconds = NULL \
+        "UPDATE materials SET revision = revision + 1, state = 'queued', pages_per_second = NULL, remaining_seconds = NULL \
          WHERE state IN ('reading', 'embedding')",
     )
     .execute(&mut *tx)

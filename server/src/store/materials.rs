@@ -27,7 +27,7 @@ macro_rules! select_material {
             "SELECT m.id, m.title, m.file_name, m.media_type, m.size_bytes, m.state, m.failure_kind, ",
             "m.failure_message, m.page_count, m.empty_pages, m.chunk_count, m.chunks_embedded, ",
             "m.uploaded_at, m.pages_searchable, m.page_fault_count, m.pages_per_second, ",
-            "m.remaining_seconds, m.note, j.done, j.total ",
+            "m.remaining_seconds, m.note, m.revision, j.done, j.total ",
             "FROM materials m LEFT JOIN ingest_jobs j ON j.material_id = m.id ",
             $rest
         )
@@ -54,6 +54,7 @@ struct Row {
     pages_per_second: Option<f64>,
     remaining_seconds: Option<i64>,
     note: Option<String>,
+    revision: i64,
     /// How far its job has come, if it has one.
     done: Option<i64>,
     total: Option<i64>,
@@ -97,6 +98,7 @@ impl Row {
                     remaining_seconds: self.remaining_seconds.map(small),
                 }),
             note: self.note,
+            revision: u64::try_from(self.revision).unwrap_or_default(),
             embedded: state == MaterialState::Ready && self.chunks_embedded >= self.chunk_count,
             state,
             uploaded_at: self.uploaded_at,
@@ -141,12 +143,14 @@ pub async fn rename(
     title: &str,
 ) -> Stored<Option<Material>> {
     let mut tx = db.write().await?;
-    sqlx::query("UPDATE materials SET title = $3 WHERE user_id = $1 AND id = $2")
-        .bind(user.uuid())
-        .bind(id.uuid())
-        .bind(title)
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query(
+        "UPDATE materials SET revision = revision + 1, title = $3 WHERE user_id = $1 AND id = $2",
+    )
+    .bind(user.uuid())
+    .bind(id.uuid())
+    .bind(title)
+    .execute(&mut *tx)
+    .await?;
     let renamed = find_on(&mut *tx, user, id).await?;
     tx.commit().await?;
     Ok(renamed)

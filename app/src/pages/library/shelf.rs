@@ -47,6 +47,8 @@ pub struct Shelf {
     said: RwSignal<String>,
     /// Materials that were seen on their way since the page was opened, or since all had arrived.
     batch: RwSignal<Vec<MaterialId>>,
+    /// Materials that were taken off the shelf: an answer on its way may still hold them.
+    removed: StoredValue<Vec<MaterialId>>,
 }
 
 impl Shelf {
@@ -57,6 +59,7 @@ impl Shelf {
             batch: RwSignal::new(moving.map(|material| material.id).collect()),
             rows: RwSignal::new(materials.into_iter().map(Row::new).collect()),
             said: RwSignal::new(String::new()),
+            removed: StoredValue::default(),
         }
     }
 
@@ -144,15 +147,28 @@ impl Shelf {
             .unwrap_or(true)
     }
 
-    /// Puts a material on top, or its news into its row.
+    /// Puts a material on top, or its news into its row. An answer that was overtaken by an event is
+    /// passed over.
     pub fn put(self, material: Material) {
-        self.count_in(&material);
         let Some(row) = self
             .rows
             .try_with_untracked(|rows| rows.iter().find(|row| row.id == material.id).cloned())
         else {
             return;
         };
+        let is_old = match &row {
+            None => self
+                .removed
+                .try_with_value(|removed| removed.contains(&material.id))
+                .unwrap_or_default(),
+            Some(row) => row
+                .material
+                .with_untracked(|known| known.revision > material.revision),
+        };
+        if is_old {
+            return;
+        }
+        self.count_in(&material);
         match row {
             None => {
                 self.rows
@@ -197,16 +213,22 @@ impl Shelf {
         self.batch
             .try_update(|batch| batch.retain(|other| *other != id));
         self.rows.try_update(|rows| rows.retain(|row| row.id != id));
+        self.removed.try_update_value(|removed| {
+            if !removed.contains(&id) {
+                removed.push(id);
+            }
+        });
     }
 
     /// Reads the list again, keeping the rows that are still there.
     pub fn refresh(self) {
+        // What is put on the shelf meanwhile is missing from the answer, not gone.
+        let known = self.ids();
         spawn_local(async move {
             let Ok(fresh) = materials().await else {
                 return;
             };
-            for gone in self
-                .ids()
+            for gone in known
                 .into_iter()
                 .filter(|id| fresh.iter().all(|new| new.id != *id))
             {
@@ -240,4 +262,44 @@ fn pages_done(material: &Material) -> u32 {
 
 const fn is_moving(material: &Material) -> bool {
     !material.state.is_settled()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::material::MediaType;
+
+    fn material(state: MaterialState, revision: u64) -> Material {
+        Material {
+            id: MaterialId::new(uuid::Uuid::nil()),
+            title: "Heart".into(),
+            file_name: "heart.pdf".into(),
+            media_type: MediaType::Pdf,
+            size_bytes: 2048,
+            page_count: Some(2),
+            empty_pages: 0,
+            pages_searchable: 2,
+            page_fault_count: 0,
+            pace: None,
+            note: None,
+            state,
+            embedded: true,
+            uploaded_at: chrono::DateTime::UNIX_EPOCH,
+            revision,
+        }
+    }
+
+    #[test]
+    fn an_answer_that_an_event_overtook_is_passed_over() {
+        let owner = Owner::new();
+        owner.with(|| {
+            let shelf = Shelf::new(vec![material(MaterialState::Queued, 1)]);
+            shelf.put(material(MaterialState::Ready, 5));
+            shelf.put(material(MaterialState::Embedding { done: 1, total: 2 }, 4));
+            assert!(shelf.is_settled());
+            shelf.remove(MaterialId::new(uuid::Uuid::nil()));
+            shelf.put(material(MaterialState::Ready, 5));
+            assert_eq!(shelf.count(), 0);
+        });
+    }
 }

@@ -61,7 +61,11 @@ fn take(desk: Desk, outline: Entries, news: Material) {
     if news.id != desk.material {
         return;
     }
-    let Some(old) = desk.live.try_get_untracked() else {
+    let Some(old) = desk
+        .live
+        .try_get_untracked()
+        .filter(|old| old.revision <= news.revision)
+    else {
         return;
     };
     let page = desk.wanted.try_with_untracked(|wanted| wanted.page);

@@ -27,7 +27,7 @@ pub async fn fail(
         return Ok(false);
     }
     sqlx::query(
-        "UPDATE materials SET state = 'failed', failure_kind = $3, failure_message = $4, \
+        "UPDATE materials SET revision = revision + 1, state = 'failed', failure_kind = $3, failure_message = $4, \
          pages_per_second = NULL, remaining_seconds = NULL, note = NULL \
          WHERE user_id = $1 AND id = $2",
     )
@@ -40,7 +40,7 @@ pub async fn fail(
     if kind != FailureKind::Server {
         text::clear(&mut tx, user, id).await?;
         sqlx::query(
-            "UPDATE materials SET pages_searchable = 0, empty_pages = 0, page_fault_count = 0, \
+            "UPDATE materials SET revision = revision + 1, pages_searchable = 0, empty_pages = 0, page_fault_count = 0, \
              chunk_count = 0, chunks_embedded = 0 WHERE user_id = $1 AND id = $2",
         )
         .bind(user.uuid())
@@ -78,7 +78,7 @@ pub async fn ready(
         return Ok(false);
     }
     sqlx::query(
-        "UPDATE materials SET state = 'ready', failure_kind = NULL, failure_message = NULL, \
+        "UPDATE materials SET revision = revision + 1, state = 'ready', failure_kind = NULL, failure_message = NULL, \
          pages_per_second = NULL, remaining_seconds = NULL, chunks_embedded = $3, note = $4 \
          WHERE user_id = $1 AND id = $2",
     )
@@ -101,7 +101,7 @@ pub async fn ready(
 pub async fn set_note(db: &Db, claim: &Claim, now: DateTime<Utc>, note: &str) -> Stored<()> {
     let mut tx = db.write().await?;
     if jobs::hold(&mut tx, claim, now).await? {
-        sqlx::query("UPDATE materials SET note = $3 WHERE user_id = $1 AND id = $2")
+        sqlx::query("UPDATE materials SET revision = revision + 1, note = $3 WHERE user_id = $1 AND id = $2")
             .bind(claim.job.user.uuid())
             .bind(claim.job.material.uuid())
             .bind(note)
@@ -126,7 +126,7 @@ pub async fn keep_as_it_was(
         return Ok(false);
     }
     sqlx::query(
-        "UPDATE materials SET state = 'ready', pages_per_second = NULL, remaining_seconds = NULL, \
+        "UPDATE materials SET revision = revision + 1, state = 'ready', pages_per_second = NULL, remaining_seconds = NULL, \
          note = $3 WHERE user_id = $1 AND id = $2",
     )
     .bind(user.uuid())
@@ -181,7 +181,7 @@ async fn queue(
     let before = find_on(&mut *tx, user, id).await?;
     if let Some(kind) = before.and_then(|material| job_for(&material.state)) {
         sqlx::query(
-            "UPDATE materials SET state = 'queued', failure_kind = NULL, failure_message = NULL, \
+            "UPDATE materials SET revision = revision + 1, state = 'queued', failure_kind = NULL, failure_message = NULL, \
              note = NULL WHERE user_id = $1 AND id = $2",
         )
         .bind(user.uuid())
@@ -215,7 +215,7 @@ pub async fn cancel(
         .fetch_one(&mut *tx)
         .await?;
         sqlx::query(
-            "UPDATE materials SET state = $3, failure_kind = $4, failure_message = $5, \
+            "UPDATE materials SET revision = revision + 1, state = $3, failure_kind = $4, failure_message = $5, \
              pages_per_second = NULL, remaining_seconds = NULL WHERE user_id = $1 AND id = $2",
         )
         .bind(user.uuid())

@@ -144,7 +144,7 @@ pub async fn opened(
     if !jobs::touch(&mut tx, claim, now, standing).await? {
         return Ok(false);
     }
-    sqlx::query("UPDATE materials SET page_count = $3 WHERE user_id = $1 AND id = $2")
+    sqlx::query("UPDATE materials SET revision = revision + 1, page_count = $3 WHERE user_id = $1 AND id = $2")
         .bind(claim.job.user.uuid())
         .bind(claim.job.material.uuid())
         .bind(i64::from(pages))
@@ -206,7 +206,7 @@ pub async fn append(
     let empty = addition.pages.iter().filter(|page| page.is_empty()).count();
     let searchable = i64::from(addition.first_page) - 1 + big(addition.pages.len());
     sqlx::query(
-        "UPDATE materials SET pages_searchable = $3, empty_pages = empty_pages + $4, \
+        "UPDATE materials SET revision = revision + 1, pages_searchable = $3, empty_pages = empty_pages + $4, \
          chunk_count = chunk_count + $5, page_fault_count = page_fault_count + $6 \
          WHERE user_id = $1 AND id = $2",
     )
@@ -272,7 +272,7 @@ pub async fn switch(
     replace_outline(&mut tx, id, version.outline).await?;
     let empty = version.pages.iter().filter(|page| page.is_empty()).count();
     sqlx::query(
-        "UPDATE materials SET page_count = $3, pages_searchable = $3, empty_pages = $4, \
+        "UPDATE materials SET revision = revision + 1, page_count = $3, pages_searchable = $3, empty_pages = $4, \
          chunk_count = $5, page_fault_count = $6 WHERE user_id = $1 AND id = $2",
     )
     .bind(user.uuid())
