@@ -129,6 +129,13 @@ impl Analytics {
         Ok(figures::standing(&history, today))
     }
 
+    /// The quarter of an hour it is. Figures of one quarter hold throughout it, for in every time zone
+    /// a day begins with a quarter.
+    pub fn quarter(&self) -> String {
+        const SECONDS: i64 = 15 * 60;
+        (self.clock.now().timestamp().div_euclid(SECONDS)).to_string()
+    }
+
     /// All days with anything on them, oldest first, and the student's today.
     async fn history(&self, user: UserId) -> Result<(Vec<Day>, NaiveDate), AnalyticsError> {
         let time_zone = activity::time_zone(self.db.read(), user)

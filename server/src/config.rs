@@ -5,7 +5,10 @@
 
 mod settings;
 
-use crate::provider::{EmbedderConfig, chat::ChatConfig};
+use crate::{
+    cache::CacheConfig,
+    provider::{EmbedderConfig, chat::ChatConfig},
+};
 use secrecy::SecretString;
 use settings::Settings;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
@@ -33,6 +36,7 @@ pub struct Config {
     pub chat: ChatConfig,
     pub embedder: EmbedderConfig,
     pub storage: StorageConfig,
+    pub cache: CacheConfig,
     pub rates: Rates,
     pub model_dir: PathBuf,
     /// The folder with the built site (`pkg/` and the public files).
@@ -198,6 +202,7 @@ impl Config {
             chat: from.chat()?,
             embedder: from.embedder()?,
             storage: from.storage()?,
+            cache: from.cache()?,
             rates: Rates {
                 questions_per_minute: from.rate("QUESTIONS_PER_MINUTE", 20)?,
                 uploads_per_minute: from.rate("UPLOADS_PER_MINUTE", 30)?,
@@ -271,6 +276,9 @@ mod tests {
             ("EMBEDDER", "crystal"),
             ("TRUST_PROXY", "perhaps"),
             ("STORAGE", "cloud"),
+            ("CACHE", "perhaps"),
+            ("REDIS_URL", "127.0.0.1:6379"),
+            ("CACHE_RAG_SECONDS", "0"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
             assert_eq!(error.name, name, "{value}");
@@ -346,6 +354,21 @@ mod tests {
             panic!("it is in a bucket");
         };
         assert_eq!((s3.region.as_str(), s3.prefix.as_str()), ("us-east-1", ""));
+    }
+
+    #[test]
+    fn the_caches_are_as_the_settings_say() {
+        let cache = |settings: &[_]| read(settings).unwrap().cache;
+        assert!(cache(&[]).is_on && cache(&[]).redis.is_none());
+        assert!(!cache(&[("CACHE", "off")]).is_on);
+        let two = "redis://u:very-secret@10.0.0.1:6379, redis://10.0.0.2:6379";
+        let config = read(&[("REDIS_URL", two), ("CACHE_PROFILE_SECONDS", "7")]).unwrap();
+        assert!(!format!("{config:?}").contains("very-secret"));
+        assert_eq!(config.cache.redis.unwrap().urls.len(), 2);
+        let ttl = config.cache.ttls.of(crate::cache::Namespace::Profile);
+        assert_eq!(ttl.as_secs(), 7);
+        let error = read(&[("REDIS_URL", "http://:very-secret@h")]).unwrap_err();
+        assert!(!error.to_string().contains("very-secret"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! function. Handlers read the request, call one story, and word the answer; they hold no rules.
 //!
 //! From the outside in, a request passes: its span and figures, the headers every answer
-//! carries, compression, the panic net, the host check, the bound on requests at once, the session, the
+//! carries, compression, the panic net, the host check, the bound on requests at once, the cache's budget, the session, the
 //! origin check; then its handler. Health and the built files need neither session nor origin.
 
 pub mod client;
@@ -71,6 +71,7 @@ pub fn router(state: AppState) -> Router {
         .route("/health/ready", get(health::ready))
         .nest("/pkg", site::pkg(&state))
         .merge(with_session)
+        .layer(from_fn(layers::budget))
         .layer(from_fn_with_state(state.clone(), layers::admit))
         .layer(from_fn_with_state(state.clone(), origin::guard_host))
         .layer(layers::catch_panic())

@@ -378,12 +378,16 @@ impl Ingest {
         Ok(true)
     }
 
-    /// Works until `stop`, beginning with what an earlier process left unfinished. Work that is cut
-    /// off by `stop` keeps its job and is done at the next start.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+    /// Queues again what was under way when the server stopped. Called once, before anybody works.
+    pub async fn resume(&self) {
         if let Err(error) = jobs::resume(&self.shop.db, self.shop.clock.now()).await {
             tracing::error!(%error, "ingest.resume_failed");
         }
+    }
+
+    /// Works until `stop`, beginning with what an earlier process left unfinished. Work that is cut
+    /// off by `stop` keeps its job and is done at the next start.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let sweeping = tokio::spawn(sweep::nightly(
             self.shop.db.clone(),
             self.shop.files.clone(),

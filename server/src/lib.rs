@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod analytics;
 pub mod backup;
+pub mod cache;
 pub mod changes;
 pub mod clock;
 pub mod coach;
@@ -23,9 +24,11 @@ pub mod retrieval;
 pub mod services;
 pub mod store;
 pub mod telemetry;
+pub mod tenancy;
 
 use accounts::{Accounts, Policy};
 use analytics::Analytics;
+use cache::Caches;
 use changes::Changes;
 use clock::Clock;
 use coach::Coach;
@@ -41,22 +44,14 @@ use provider::{EmbedderSlot, EmbedderSource};
 use render::{OpenError, Renderer};
 use retrieval::Retrieval;
 use secrecy::SecretString;
-use std::{
-    fs::{File, TryLockError},
-    io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use store::{Db, StoreError};
+use tenancy::{Tenancy, TenancyError};
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The database's name in `DATA_DIR`.
 pub const DATABASE_FILE: &str = "studyin.sqlite";
-/// Held while a server runs, so that two never work on the same data.
-const LOCK_FILE: &str = "studyin.lock";
 /// Longest shutting down may take: answers and ingests under way have this long to end well.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 /// Name of the built script and style.
@@ -72,7 +67,7 @@ pub enum StartError {
     )]
     DataDir(PathBuf, io::Error),
     #[error(
-        "Another server is running on the data folder {0}. Stop it first, or set DATA_DIR to another folder."
+        "Another server is running on the data folder {0}. Stop it first, or set DATA_DIR to another folder. Servers with the same REDIS_URL may share one."
     )]
     DataDirInUse(PathBuf),
     #[error("The unfinished uploads cannot be taken up: {0}")]
@@ -103,8 +98,7 @@ pub struct Application {
     state: AppState,
     setup_token: Option<SecretString>,
     embedder: EmbedderSource,
-    /// Released when the application is dropped.
-    _lock: File,
+    tenancy: Tenancy,
 }
 
 impl Application {
@@ -116,7 +110,7 @@ impl Application {
         // Fails only when it is there already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         http::measure::start();
-        let lock = claim(&config.data_dir)?;
+        let tenancy = claim(&config).await?;
         let db = Db::open(&config.data_dir.join(DATABASE_FILE)).await?;
         let files = open_files(&config, &clock).await?;
         let listener = TcpListener::bind(config.addr)
@@ -161,7 +155,9 @@ impl Application {
             stopping.clone(),
             tasks.clone(),
         );
-        uploads.resume().await.map_err(StartError::Uploads)?;
+        if tenancy.is_first() {
+            uploads.resume().await.map_err(StartError::Uploads)?;
+        }
         let renderer = Renderer::open(
             db.clone(),
             files.clone(),
@@ -176,15 +172,17 @@ impl Application {
         let renderer = Arc::new(renderer);
         let coach = Coach::new(
             db.clone(),
-            Retrieval::new(db.clone(), slot.clone(), Arc::clone(&changes)),
+            Retrieval::new(db.clone(), slot.clone()),
             slot.clone(),
             provider::chat::chat_from(&config.chat, slot.clone())?,
             Arc::clone(&analytics),
             Arc::clone(&changes),
             clock.clone(),
         );
+        let caches = Caches::open(&config.cache, db.clone(), clock.clone(), &tasks, &stopping);
         let services = services::services(
             db.clone(),
+            &caches,
             Arc::clone(&accounts),
             Arc::clone(&ingest),
             Arc::clone(&renderer),
@@ -197,6 +195,7 @@ impl Application {
             places: Arc::new(Semaphore::new(http::layers::REQUESTS_AT_ONCE)),
             config: Arc::new(config),
             db,
+            caches,
             accounts,
             ingest,
             uploads,
@@ -219,7 +218,7 @@ impl Application {
             state,
             setup_token,
             embedder,
-            _lock: lock,
+            tenancy,
         })
     }
 
@@ -253,12 +252,19 @@ impl Application {
             listener,
             state,
             embedder,
-            _lock,
+            tenancy,
             ..
         } = self;
-        // The only writer so far: what a crash left half-written is marked as such.
-        if let Err(error) = state.coach.settle_interrupted().await {
-            tracing::error!(%error, "answers cut off by a crash could not be marked");
+        if tenancy.is_first() {
+            // The only writer so far: what a crash left half-written is marked as such.
+            if let Err(error) = state.coach.settle_interrupted().await {
+                tracing::error!(%error, "answers cut off by a crash could not be marked");
+            }
+            state.ingest.resume().await;
+        }
+        if let Err(error) = tenancy.let_others_in().await {
+            tracing::error!(%error, "the data folder cannot be shared");
+            return;
         }
 
         let stopping = state.stopping.clone();
@@ -301,16 +307,15 @@ impl Application {
     }
 }
 
-/// Makes the data folder, and makes sure that no other server works on it.
-fn claim(data_dir: &Path) -> Result<File, StartError> {
-    let unusable = |error| StartError::DataDir(data_dir.to_owned(), error);
-    std::fs::create_dir_all(data_dir).map_err(unusable)?;
-    let lock = File::create(data_dir.join(LOCK_FILE)).map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StartError::DataDirInUse(data_dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(unusable(error)),
-    }
+/// Takes the data folder. Only servers with a common Redis may share one.
+async fn claim(config: &Config) -> Result<Tenancy, StartError> {
+    let shares = config.cache.redis.is_some();
+    Tenancy::take(&config.data_dir, shares)
+        .await
+        .map_err(|error| match error {
+            TenancyError::Io(error) => StartError::DataDir(config.data_dir.clone(), error),
+            TenancyError::Taken => StartError::DataDirInUse(config.data_dir.clone()),
+        })
 }
 
 /// Opens the folders and the storage of the files. A bucket that refuses is a wrong setting and stops

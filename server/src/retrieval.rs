@@ -12,10 +12,13 @@ mod fusion;
 mod matrix;
 
 use crate::{
-    changes::{Changes, Scope},
     prose::{self, Keyword},
     provider::EmbedderSlot,
-    store::{Db, StoreError, passages},
+    store::{
+        Db, StoreError,
+        generations::{self, Scope},
+        passages,
+    },
 };
 use app::model::{coach::Passage, id::UserId};
 use cache::Matrices;
@@ -71,17 +74,15 @@ enum Meaning {
 pub struct Retrieval {
     db: Db,
     slot: EmbedderSlot,
-    changes: Arc<Changes>,
     matrices: Matrices,
 }
 
 impl Retrieval {
     /// Searches `db`, by meaning as soon as `slot` is filled.
-    pub fn new(db: Db, slot: EmbedderSlot, changes: Arc<Changes>) -> Self {
+    pub fn new(db: Db, slot: EmbedderSlot) -> Self {
         Self {
             db,
             slot,
-            changes,
             matrices: Matrices::new(),
         }
     }
@@ -144,7 +145,7 @@ impl Retrieval {
             return Ok(Meaning::Unknown);
         };
         // Before loading: what changes while loading must not be missed.
-        let generation = self.changes.generation(user, Scope::Search);
+        let generation = generations::current(&self.db, user, Scope::Search).await?;
         let (matrix, vector) = tokio::join!(
             self.matrices.get(&self.db, user, &*embedder, generation),
             embedder.embed_query(question),

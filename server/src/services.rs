@@ -5,6 +5,7 @@
 use crate::{
     accounts::{AccountError, Accounts},
     analytics::{Activity, Analytics, AnalyticsError},
+    cache::{Cached, Caches, Got, Namespace},
     coach::{Coach, CoachError},
     find::Needle,
     ingest::{Ingest, IngestError, files},
@@ -42,6 +43,7 @@ const SPANS_MAX: usize = HITS_MAX + 1;
 /// Bundles the ports for the pages.
 pub fn services(
     db: Db,
+    caches: &Caches,
     accounts: Arc<Accounts>,
     ingest: Arc<Ingest>,
     renderer: Arc<Renderer>,
@@ -49,14 +51,35 @@ pub fn services(
     analytics: Arc<Analytics>,
 ) -> Services {
     Services {
-        accounts: Arc::new(AccountsPort(accounts)),
+        accounts: Arc::new(AccountsPort {
+            profile: Cached::new(caches, Namespace::Profile, "profile", 1),
+            accounts,
+        }),
         materials: Arc::new(MaterialsPort {
+            list: Cached::new(caches, Namespace::Materials, "list", 1),
             db,
             ingest,
             renderer,
         }),
-        coach: Arc::new(CoachPort(coach)),
-        analytics: Arc::new(AnalyticsPort(analytics)),
+        coach: Arc::new(CoachPort {
+            conversations: Cached::new(caches, Namespace::Conversation, "list", 1),
+            conversation: Cached::new(caches, Namespace::Conversation, "page", 1),
+            coach,
+        }),
+        analytics: Arc::new(AnalyticsPort {
+            overview: Cached::new(caches, Namespace::Analytics, "overview", 1),
+            page: Cached::new(caches, Namespace::Analytics, "page", 1),
+            standing: Cached::new(caches, Namespace::Analytics, "standing", 1),
+            analytics,
+        }),
+    }
+}
+
+/// What the cache answered, as a port answers it.
+fn answer<T: Clone>(got: Result<Got<T>, Arc<AppError>>) -> Answer<T> {
+    match got {
+        Ok(got) => Ok(Arc::unwrap_or_clone(got.value)),
+        Err(error) => Err(Arc::unwrap_or_clone(error)),
     }
 }
 
@@ -173,6 +196,7 @@ pub fn render_error(error: &RenderError) -> AppError {
 }
 
 struct MaterialsPort {
+    list: Cached<Vec<Material>>,
     db: Db,
     ingest: Arc<Ingest>,
     renderer: Arc<Renderer>,
@@ -181,9 +205,12 @@ struct MaterialsPort {
 #[async_trait]
 impl ports::Materials for MaterialsPort {
     async fn list(&self, user: UserId) -> Answer<Vec<Material>> {
-        materials::list(&self.db, user)
-            .await
-            .map_err(|error| store_error(&error))
+        let list = async {
+            materials::list(&self.db, user)
+                .await
+                .map_err(|error| store_error(&error))
+        };
+        answer(self.list.get(user, &[], list).await)
     }
 
     async fn get(&self, user: UserId, id: MaterialId) -> Answer<Material> {
@@ -400,7 +427,11 @@ fn on_page(place: materials::ChunkPlace, page: u32) -> Span {
     }
 }
 
-struct CoachPort(Arc<Coach>);
+struct CoachPort {
+    conversations: Cached<Vec<ConversationSummary>>,
+    conversation: Cached<Conversation>,
+    coach: Arc<Coach>,
+}
 
 fn coach_error(error: &CoachError) -> AppError {
     match error {
@@ -411,22 +442,25 @@ fn coach_error(error: &CoachError) -> AppError {
 #[async_trait]
 impl ports::Coach for CoachPort {
     async fn conversations(&self, user: UserId) -> Answer<Vec<ConversationSummary>> {
-        self.0
-            .conversations(user)
-            .await
-            .map_err(|error| coach_error(&error))
+        let list = async {
+            let listed = self.coach.conversations(user).await;
+            listed.map_err(|error| coach_error(&error))
+        };
+        answer(self.conversations.get(user, &[], list).await)
     }
 
     async fn conversation(&self, user: UserId, id: ConversationId) -> Answer<Conversation> {
-        self.0
-            .conversation(user, id)
-            .await
-            .map_err(|error| coach_error(&error))?
-            .ok_or_else(|| AppError::not_found("conversation"))
+        let find = async {
+            let found = self.coach.conversation(user, id).await;
+            found
+                .map_err(|error| coach_error(&error))?
+                .ok_or_else(|| AppError::not_found("conversation"))
+        };
+        answer(self.conversation.get(user, &[&id.to_string()], find).await)
     }
 
     async fn delete(&self, user: UserId, id: ConversationId) -> Answer<()> {
-        match self.0.delete(user, id).await {
+        match self.coach.delete(user, id).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(AppError::not_found("conversation")),
             Err(error) => Err(coach_error(&error)),
@@ -434,14 +468,19 @@ impl ports::Coach for CoachPort {
     }
 
     async fn status(&self, user: UserId) -> Answer<CoachStatus> {
-        self.0
+        self.coach
             .status(user)
             .await
             .map_err(|error| coach_error(&error))
     }
 }
 
-struct AnalyticsPort(Arc<Analytics>);
+struct AnalyticsPort {
+    overview: Cached<Overview>,
+    page: Cached<AnalyticsPage>,
+    standing: Cached<Standing>,
+    analytics: Arc<Analytics>,
+}
 
 fn analytics_error(error: &AnalyticsError) -> AppError {
     match error {
@@ -464,36 +503,48 @@ fn parse_days(days: u32) -> Answer<u32> {
 #[async_trait]
 impl ports::Analytics for AnalyticsPort {
     async fn overview(&self, user: UserId, days: u32) -> Answer<Overview> {
-        self.0
-            .overview(user, parse_days(days)?)
-            .await
-            .map_err(|error| analytics_error(&error))
+        let days = parse_days(days)?;
+        let overview = async {
+            let overview = self.analytics.overview(user, days).await;
+            overview.map_err(|error| analytics_error(&error))
+        };
+        let what = [&*days.to_string(), &self.analytics.quarter()];
+        answer(self.overview.get(user, &what, overview).await)
     }
 
     async fn page(&self, user: UserId, days: u32) -> Answer<AnalyticsPage> {
-        let overview = self.overview(user, days).await?;
-        let days = self
-            .0
-            .days(user, days)
-            .await
-            .map_err(|error| analytics_error(&error))?;
-        Ok(AnalyticsPage {
-            overview,
-            calendar_chart: charts::calendar(&days),
-            xp_chart: charts::xp(&days),
-            days,
-        })
+        let page = async {
+            let overview = self.overview(user, days).await?;
+            let days = self
+                .analytics
+                .days(user, days)
+                .await
+                .map_err(|error| analytics_error(&error))?;
+            Ok(AnalyticsPage {
+                overview,
+                calendar_chart: charts::calendar(&days),
+                xp_chart: charts::xp(&days),
+                days,
+            })
+        };
+        let what = [&*days.to_string(), &self.analytics.quarter()];
+        answer(self.page.get(user, &what, page).await)
     }
 
     async fn standing(&self, user: UserId) -> Answer<Standing> {
-        self.0
-            .standing(user)
-            .await
-            .map_err(|error| analytics_error(&error))
+        let standing = async {
+            let standing = self.analytics.standing(user).await;
+            standing.map_err(|error| analytics_error(&error))
+        };
+        answer(
+            self.standing
+                .get(user, &[&self.analytics.quarter()], standing)
+                .await,
+        )
     }
 
     async fn record_page_read(&self, user: UserId, id: MaterialId, page: u32) -> Answer<()> {
-        self.0
+        self.analytics
             .record(user, Activity::PageRead { material: id, page })
             .await
             .map_err(|error| analytics_error(&error))
@@ -512,20 +563,25 @@ fn account_error(error: &AccountError) -> AppError {
     }
 }
 
-struct AccountsPort(Arc<Accounts>);
+struct AccountsPort {
+    profile: Cached<Profile>,
+    accounts: Arc<Accounts>,
+}
 
 #[async_trait]
 impl ports::Accounts for AccountsPort {
     async fn profile(&self, user: UserId) -> Answer<Profile> {
-        self.0
-            .profile(user)
-            .await
-            .map_err(|error| account_error(&error))?
-            .ok_or_else(AppError::signed_out)
+        let profile = async {
+            let profile = self.accounts.profile(user).await;
+            profile
+                .map_err(|error| account_error(&error))?
+                .ok_or_else(AppError::signed_out)
+        };
+        answer(self.profile.get(user, &[], profile).await)
     }
 
     async fn set_time_zone(&self, user: UserId, time_zone: &str) -> Answer<Profile> {
-        self.0
+        self.accounts
             .set_time_zone(user, time_zone)
             .await
             .map_err(|error| account_error(&error))

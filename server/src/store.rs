@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod activity;
 pub mod conversations;
+pub mod generations;
 pub mod jobs;
 pub mod materials;
 pub mod orphans;

@@ -60,7 +60,7 @@ impl Desk {
         let material = add_material(&db, &clock, user).await;
         let coach = Coach::new(
             db.clone(),
-            Retrieval::new(db.clone(), slot.clone(), changes.clone()),
+            Retrieval::new(db.clone(), slot.clone()),
             slot,
             Arc::new(script),
             Analytics::new(db.clone(), changes.clone(), clock.clone()),

@@ -1,10 +1,13 @@
 //! Reading one raw setting as what it should be. It knows the words of each, not what they are for.
 
-use super::{ConfigError, PublicUrl, S3Config, StorageConfig};
-use crate::provider::{
-    EmbedderConfig,
-    chat::ChatConfig,
-    remote_embedder::{RemoteConfig, Service},
+use super::{ConfigError, MB, PublicUrl, S3Config, StorageConfig};
+use crate::{
+    cache::{CacheConfig, Namespace, RedisConfig, Ttls},
+    provider::{
+        EmbedderConfig,
+        chat::ChatConfig,
+        remote_embedder::{RemoteConfig, Service},
+    },
 };
 use secrecy::SecretString;
 use std::{
@@ -12,6 +15,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     num::NonZeroU32,
     str::FromStr,
+    time::Duration,
 };
 
 /// Numbers in a vector of Gemini unless the settings say otherwise: its own recommendation for a
@@ -22,6 +26,19 @@ const GEMINI_DIMENSIONS: usize = 768;
 const S3_REGION: &str = "us-east-1";
 /// Most numbers a vector may have; the largest models answer 4,096.
 const DIMENSIONS_MAX: usize = 8_192;
+
+/// The settings of how long values are kept.
+const CACHE_SECONDS: [(Namespace, &str); 7] = [
+    (Namespace::Rag, "CACHE_RAG_SECONDS"),
+    (Namespace::Analytics, "CACHE_ANALYTICS_SECONDS"),
+    (Namespace::Materials, "CACHE_MATERIALS_SECONDS"),
+    (Namespace::Profile, "CACHE_PROFILE_SECONDS"),
+    (Namespace::Conversation, "CACHE_CONVERSATION_SECONDS"),
+    (Namespace::Embedding, "CACHE_EMBEDDING_SECONDS"),
+    (Namespace::Extracted, "CACHE_EXTRACTED_SECONDS"),
+];
+/// Thirty days: kept longer, a value only takes room.
+const CACHE_MAX_SECONDS: u64 = 30 * 24 * 60 * 60;
 
 /// Typed access to the raw settings.
 pub struct Settings<'a> {
@@ -110,6 +127,35 @@ impl Settings<'_> {
                 example: "HOST=127.0.0.1 (this machine only) or HOST=0.0.0.0 (the network)"
                     .to_owned(),
             })
+    }
+
+    /// `CACHE`, `CACHE_MEMORY_MB`, `CACHE_..._SECONDS` and `REDIS_URL`.
+    pub fn cache(&self) -> Result<CacheConfig, ConfigError> {
+        let mut ttls = Ttls::default();
+        for (namespace, name) in CACHE_SECONDS {
+            let seconds = self.number(name, namespace.ttl().as_secs(), 1..=CACHE_MAX_SECONDS)?;
+            ttls.set(namespace, Duration::from_secs(seconds));
+        }
+        let redis = self.text("REDIS_URL").map(|text| RedisConfig {
+            urls: text
+                .split([',', ' '])
+                .filter(|url| !url.is_empty())
+                .map(SecretString::from)
+                .collect(),
+        });
+        if let Some(redis) = &redis {
+            redis.check().map_err(|problem| ConfigError {
+                name: "REDIS_URL",
+                problem,
+                example: "REDIS_URL=redis://127.0.0.1:6379, or rediss://user:password@host:6379; the nodes of a cluster with commas between them".to_owned(),
+            })?;
+        }
+        Ok(CacheConfig {
+            is_on: self.choice("CACHE", &[("on", true), ("off", false)])?,
+            memory_bytes: self.number("CACHE_MEMORY_MB", 64_u64, 1..=1_048_576)? * MB,
+            ttls,
+            redis,
+        })
     }
 
     /// `PUBLIC_URL`, if it is set.

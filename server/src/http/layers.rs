@@ -38,6 +38,11 @@ pub async fn admit(State(state): State<AppState>, request: Request, next: Next) 
     next.run(request).await
 }
 
+/// Gives each request its time with the cache that servers share.
+pub async fn budget(request: Request, next: Next) -> Response {
+    crate::cache::budget::of_request(next.run(request)).await
+}
+
 /// Ends an ordinary request that takes too long.
 pub async fn time_out(request: Request, next: Next) -> Response {
     let headers = request.headers().clone();

@@ -5,6 +5,7 @@ use super::limits::Limits;
 use crate::{
     accounts::Accounts,
     analytics::Analytics,
+    cache::Caches,
     changes::Changes,
     clock::Clock,
     coach::Coach,
@@ -26,6 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub struct AppState {
     pub config: Arc<Config>,
     pub db: Db,
+    pub caches: Caches,
     pub accounts: Arc<Accounts>,
     pub ingest: Arc<Ingest>,
     pub uploads: Arc<Uploads>,

@@ -116,7 +116,8 @@ impl Files {
             owner: data_dir.join(OWNER_FILE),
             storage: Storage::open(data_dir, storage).await?,
             fetched: Fetched::new(fetched, fetched::BYTES_MAX),
-            next_number: AtomicU64::default(),
+            // Servers that share the folder count from places of their own.
+            next_number: AtomicU64::new(u64::from(std::process::id()) << 32),
             is_claimed: AtomicBool::default(),
         })))
     }

@@ -76,6 +76,7 @@ impl House {
         self.stop.cancel();
         self.worker.take().unwrap().await.unwrap();
         self.ingest = build(&self.dir, &self.db, &self.slot, &self.changes).await;
+        self.ingest.resume().await;
         self.start();
     }
 

@@ -106,7 +106,7 @@ impl Cache {
             folder,
             bytes_max,
             held: Mutex::default(),
-            next_name: AtomicU64::default(),
+            next_name: AtomicU64::new(u64::from(std::process::id()) << 32),
         };
         for (key, bytes) in found {
             cache.note(key, bytes);

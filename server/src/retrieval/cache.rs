@@ -3,7 +3,11 @@
 use super::{RetrievalError, matrix::Matrix};
 use crate::{
     provider::Embedder,
-    store::{Db, Stored, passages},
+    store::{
+        Db, Stored,
+        generations::{self, Generation, Scope},
+        passages,
+    },
 };
 use app::model::id::UserId;
 use moka::{future::Cache, policy::EvictionPolicy};
@@ -19,7 +23,7 @@ const ATTEMPTS: usize = 3;
 
 struct Kept {
     /// Read before the rows were.
-    generation: u64,
+    generation: Generation,
     embedder: String,
     matrix: Arc<Matrix>,
 }
@@ -42,25 +46,29 @@ impl Matrices {
         )
     }
 
-    /// The user's matrix, not older than `generation`. Loaded once however many ask for it.
+    /// The user's matrix as of `generation`, or newer. Loaded once however many ask for it.
     pub async fn get(
         &self,
         db: &Db,
         user: UserId,
         embedder: &dyn Embedder,
-        generation: u64,
+        generation: Generation,
     ) -> Result<Arc<Matrix>, RetrievalError> {
-        let good = |kept: &Kept| kept.generation >= generation && kept.embedder == embedder.id();
+        let mut generation = generation;
         for _ in 0..ATTEMPTS {
             let kept = self
                 .0
                 .try_get_with(user, load(db, user, embedder, generation))
                 .await
                 .map_err(RetrievalError::Loading)?;
-            if good(&kept) {
+            if kept.embedder == embedder.id() && kept.generation == generation {
                 return Ok(Arc::clone(&kept.matrix));
             }
-            self.0.invalidate(&user).await;
+            // Another search may have read a later state meanwhile, which serves this one as well.
+            generation = generations::current(db, user, Scope::Search).await?;
+            if kept.embedder != embedder.id() || kept.generation != generation {
+                self.0.invalidate(&user).await;
+            }
         }
         // Loads by others keep coming in between; this one is not shared.
         let kept = load(db, user, embedder, generation).await?;
@@ -72,7 +80,7 @@ async fn load(
     db: &Db,
     user: UserId,
     embedder: &dyn Embedder,
-    generation: u64,
+    generation: Generation,
 ) -> Stored<Arc<Kept>> {
     let (ids, rows) =
         passages::vectors(db, user, embedder.id(), embedder.dimension(), ROWS_MAX).await?;

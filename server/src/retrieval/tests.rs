@@ -2,11 +2,7 @@
 //! for each topic word a text holds.
 
 use super::*;
-use crate::{
-    changes::Change,
-    provider::{EmbedError, Embedder},
-};
-use app::model::id::MaterialId;
+use crate::provider::{EmbedError, Embedder};
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -64,7 +60,6 @@ struct Desk {
     _dir: tempfile::TempDir,
     db: Db,
     slot: EmbedderSlot,
-    changes: Arc<Changes>,
     retrieval: Retrieval,
 }
 
@@ -96,18 +91,17 @@ impl Desk {
             .unwrap();
         }
         tx.commit().await.unwrap();
-        let (slot, changes) = (EmbedderSlot::empty(), Arc::new(Changes::default()));
-        let retrieval = Retrieval::new(db.clone(), slot.clone(), Arc::clone(&changes));
+        let slot = EmbedderSlot::empty();
+        let retrieval = Retrieval::new(db.clone(), slot.clone());
         Self {
             _dir: dir,
             db,
             slot,
-            changes,
             retrieval,
         }
     }
 
-    /// Adds a page of one passage, with its vector, and says so.
+    /// Adds a page of one passage, with its vector.
     async fn add(&self, user: UserId, text: &str) {
         let vector: Vec<u8> = Topics::vector(text)
             .iter()
@@ -134,10 +128,6 @@ impl Desk {
         .await
         .unwrap();
         tx.commit().await.unwrap();
-        self.changes.publish(Change::MaterialSearchable {
-            user,
-            material: MaterialId::new(user.uuid()),
-        });
     }
 
     /// Takes the vectors away of what holds `word`, as if they were not made yet.

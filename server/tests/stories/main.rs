@@ -3,6 +3,7 @@
 
 mod accounts;
 mod analytics;
+mod caches;
 mod coach_socket;
 mod crash;
 mod extraction;
@@ -12,6 +13,7 @@ mod ingest;
 mod lifecycle;
 mod openai_provider;
 mod reader;
+mod redis_server;
 mod remote_embedder;
 mod scripted_embeddings;
 mod scripted_openai;

@@ -72,6 +72,22 @@ pub async fn spawn_app_in(
     }
 }
 
+/// Starts a second server on the data of the first; both need the same `REDIS_URL`.
+pub async fn spawn_beside(first: &TestApp, settings: &[(&str, &str)]) -> TestApp {
+    let config = config_for(&first.data_dir, settings, |_| {});
+    let application = Application::build(config, Clock::system()).await.unwrap();
+    let stop = CancellationToken::new();
+    TestApp {
+        url: format!("http://127.0.0.1:{}", application.addr().port()),
+        data_dir: first.data_dir.clone(),
+        setup_token: None,
+        seconds_ahead: Arc::default(),
+        running: Some(tokio::spawn(application.run(stop.clone()))),
+        stop,
+        folder: None,
+    }
+}
+
 /// The configuration of a server on `folder`.
 pub fn config_for(
     folder: &Path,

@@ -1,0 +1,319 @@
+//! Keeps what is derived from a student's rows, so that asking again costs next to nothing: in this
+//! process's memory ([`memory`]) and, where several servers work side by side, in Redis ([`redis`]).
+//! Knows nothing of what it keeps.
+//!
+//! Nothing stale is ever answered: a key holds the generation of what the value was derived from,
+//! read before the work began, and a write changes the generation in its own transaction. Nothing
+//! foreign either: a key holds the student, and a stored value says for which key it was made.
+//! Nothing depends on the cache: without it, or with a broken one, every answer is only slower.
+
+pub mod budget;
+mod entry;
+mod figures;
+mod key;
+mod memory;
+mod namespace;
+mod redis;
+
+pub use figures::{Figures, NamespaceFigures};
+pub use key::Key;
+pub use namespace::{Namespace, Ttls};
+pub use redis::RedisConfig;
+
+use crate::{
+    clock::Clock,
+    store::{Db, Stored, generations},
+};
+use app::model::id::UserId;
+use entry::Entry;
+use memory::{Held, Memory};
+use redis::Redis;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    marker::PhantomData,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// What an operator can set.
+#[derive(Clone, Debug)]
+pub struct CacheConfig {
+    /// False: everything is derived anew each time.
+    pub is_on: bool,
+    /// Memory for values in this process.
+    pub memory_bytes: u64,
+    pub ttls: Ttls,
+    /// `None`: this process's memory alone.
+    pub redis: Option<RedisConfig>,
+}
+
+/// All caches of this server. Cheap to clone.
+#[derive(Clone)]
+pub struct Caches(Option<Arc<Parts>>);
+
+struct Parts {
+    db: Db,
+    clock: Clock,
+    ttls: Ttls,
+    memory: Memory,
+    redis: Option<Redis>,
+    figures: Arc<Figures>,
+}
+
+/// A value, and where it came from.
+#[derive(Clone, Debug)]
+pub struct Got<T> {
+    pub value: Arc<T>,
+    /// It was there already, or another request was deriving it.
+    pub cached: bool,
+}
+
+impl Caches {
+    /// Opens the caches. A Redis that does not answer is waited for in the background.
+    pub fn open(
+        config: &CacheConfig,
+        db: Db,
+        clock: Clock,
+        tasks: &TaskTracker,
+        stopping: &CancellationToken,
+    ) -> Self {
+        if !config.is_on {
+            return Self::off();
+        }
+        let figures = Arc::new(Figures::default());
+        Self(Some(Arc::new(Parts {
+            db,
+            clock,
+            ttls: config.ttls.clone(),
+            memory: Memory::new(config.memory_bytes, Arc::clone(&figures)),
+            redis: config
+                .redis
+                .as_ref()
+                .map(|redis| Redis::open(redis.clone(), tasks, stopping.clone())),
+            figures,
+        })))
+    }
+
+    /// Caches that keep nothing.
+    pub fn off() -> Self {
+        Self(None)
+    }
+
+    /// Whether anything is kept at all.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What each namespace has done since the start; `None` while the caches are off.
+    pub fn figures(&self) -> Option<Vec<NamespaceFigures>> {
+        let parts = self.0.as_ref()?;
+        Some(parts.figures.all())
+    }
+
+    /// Whether Redis answers; `None` without one.
+    pub fn redis_answers(&self) -> Option<bool> {
+        let parts = self.0.as_ref()?;
+        parts.redis.as_ref().map(Redis::answers)
+    }
+
+    /// Ends everything kept in a namespace, on every server over this database. Namespaces that hang
+    /// on the same rows end together.
+    pub async fn end(&self, namespace: Namespace) -> Stored<()> {
+        match &self.0 {
+            Some(parts) => generations::end_all(&parts.db, namespace.scope()).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// The values of one type in one namespace, as a service declares them.
+pub struct Cached<T> {
+    caches: Caches,
+    namespace: Namespace,
+    /// What tells these values from others of the namespace.
+    kind: &'static str,
+    /// To be raised whenever the same bytes would mean something else.
+    version: u16,
+    keep: fn(&T) -> bool,
+    values: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Cached<T> {
+    fn clone(&self) -> Self {
+        Self {
+            caches: self.caches.clone(),
+            values: PhantomData,
+            ..*self
+        }
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
+    /// Declares values of `kind`, each kept as long as its namespace says.
+    pub fn new(caches: &Caches, namespace: Namespace, kind: &'static str, version: u16) -> Self {
+        Self {
+            caches: caches.clone(),
+            namespace,
+            kind,
+            version,
+            keep: |_| true,
+            values: PhantomData,
+        }
+    }
+
+    /// Only values that pass are kept.
+    pub fn keep_if(self, keep: fn(&T) -> bool) -> Self {
+        Self { keep, ..self }
+    }
+
+    /// The value of `what` for this user: the one kept, or `derive`d now and kept. However many ask
+    /// at once, it is derived once; if the one deriving it goes away, the next goes on.
+    ///
+    /// # Errors
+    /// What `derive` failed with; nothing is kept then.
+    pub async fn get<E, F>(&self, user: UserId, what: &[&str], derive: F) -> Result<Got<T>, Arc<E>>
+    where
+        E: Send + Sync + 'static,
+        F: Future<Output = Result<T, E>>,
+    {
+        let Some(parts) = &self.caches.0 else {
+            return fresh(derive.await);
+        };
+        // Before the work: what changes while it goes on must not be filed under the new state.
+        let generation = match generations::current(&parts.db, user, self.namespace.scope()).await {
+            Ok(generation) => generation,
+            Err(error) => {
+                parts.figures.error(self.namespace);
+                tracing::warn!(%error, "cache.generation_unknown");
+                return fresh(derive.await);
+            }
+        };
+        let kind = [self.kind, std::any::type_name::<T>()];
+        let key = Key::new(self.namespace, kind, self.version, user, generation, what);
+        let derived_here = AtomicBool::new(false);
+        let filled = parts.memory.get_or_fill(&key, async {
+            let held = self.fill(parts, &key, derive, &derived_here).await?;
+            Ok::<_, E>(held)
+        });
+        let held = filled.await?;
+        let Some(value) = held.value::<T>() else {
+            unreachable!("the key holds the type's name");
+        };
+        let cached = !derived_here.load(Ordering::Relaxed);
+        if cached {
+            parts.figures.hit(self.namespace, held.compute);
+        } else if !(self.keep)(&value) {
+            parts.memory.forget(&key).await;
+        }
+        Ok(Got { value, cached })
+    }
+
+    /// From Redis if it is there, else derived now.
+    async fn fill<E, F>(
+        &self,
+        parts: &Parts,
+        key: &Key,
+        derive: F,
+        derived_here: &AtomicBool,
+    ) -> Result<Held, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        let lock = match &parts.redis {
+            None => None,
+            Some(redis) => match self.shared(parts, redis, key).await {
+                Shared::Found(held) => return Ok(held),
+                Shared::Ours(lock) => Some(lock),
+                Shared::Absent => None,
+            },
+        };
+        derived_here.store(true, Ordering::Relaxed);
+        let started = Instant::now();
+        let value = derive.await?;
+        let compute = started.elapsed();
+        parts.figures.miss(self.namespace);
+        let ttl = parts.ttls.of(self.namespace);
+        let now = parts.clock.now().timestamp_millis();
+        let entry = Entry::encode(&value, key, compute, now, ttl);
+        let raw_bytes = entry.as_ref().map_or(0, |entry| entry.raw_bytes);
+        if let Some(entry) = entry
+            && (self.keep)(&value)
+        {
+            parts.figures.stored(self.namespace, &entry);
+            if let Some(redis) = &parts.redis {
+                redis.put(key, entry.bytes, ttl).await;
+            }
+        }
+        if let (Some(redis), Some(lock)) = (&parts.redis, lock) {
+            redis.unlock(key, lock);
+        }
+        Ok(Held::new(self.namespace, value, raw_bytes, compute, ttl))
+    }
+
+    /// What Redis has of this key, waiting for another server that is deriving it right now.
+    async fn shared(&self, parts: &Parts, redis: &Redis, key: &Key) -> Shared {
+        let started = Instant::now();
+        loop {
+            match redis.get(key).await {
+                Some(bytes) => {
+                    let now = parts.clock.now().timestamp_millis();
+                    match Entry::decode::<T>(&bytes, key, now) {
+                        Some(entry) => {
+                            return Shared::Found(Held::new(
+                                self.namespace,
+                                entry.value,
+                                bytes.len(),
+                                entry.compute,
+                                entry.ttl,
+                            ));
+                        }
+                        None => {
+                            parts.figures.error(self.namespace);
+                            return Shared::Absent;
+                        }
+                    }
+                }
+                None if !redis.answers() => return Shared::Absent,
+                None => {}
+            }
+            if !self.namespace.is_costly() || started.elapsed() >= redis::FLIGHT_WAIT {
+                return Shared::Absent;
+            }
+            match redis.lock(key).await {
+                redis::Lock::Ours(token) => return Shared::Ours(token),
+                redis::Lock::Theirs => tokio::time::sleep(redis::FLIGHT_PAUSE).await,
+                redis::Lock::Unknown => return Shared::Absent,
+            }
+        }
+    }
+}
+
+/// What other servers know of a value.
+enum Shared {
+    Found(Held),
+    /// Nobody is deriving it; others wait for us.
+    Ours(redis::LockToken),
+    /// Not there, and nobody will say more.
+    Absent,
+}
+
+fn fresh<T, E>(derived: Result<T, E>) -> Result<Got<T>, Arc<E>> {
+    derived
+        .map(|value| Got {
+            value: Arc::new(value),
+            cached: false,
+        })
+        .map_err(Arc::new)
+}
+
+/// How long something took, as whole microseconds.
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
