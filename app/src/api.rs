@@ -1,6 +1,7 @@
 //! Server functions, one file per noun. Each finds the signed-in student and calls one port.
 
 pub mod account;
+pub mod admin;
 pub mod analytics;
 pub mod coach;
 pub mod home;

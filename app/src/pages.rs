@@ -1,6 +1,7 @@
 //! One file per route. Pages compose widgets and call `api`; they hold no rules of their own.
 
 pub mod analytics;
+pub mod cache;
 pub mod coach;
 pub mod home;
 pub mod library;

@@ -6,6 +6,7 @@ use crate::{
     error::AppError,
     model::{
         account::Profile,
+        admin::CachePage,
         analytics::{AnalyticsPage, Overview, Standing},
         coach::{CoachStatus, Conversation, ConversationSummary},
         id::{ConversationId, MaterialId, UserId},
@@ -103,6 +104,15 @@ pub trait Accounts: Send + Sync {
     async fn set_time_zone(&self, user: UserId, time_zone: &str) -> Answer<Profile>;
 }
 
+/// What only the owner of the server may see and do; anybody else finds nothing there.
+#[async_trait]
+pub trait Admin: Send + Sync {
+    /// The caches at work.
+    async fn caches(&self, user: UserId) -> Answer<CachePage>;
+    /// Ends everything kept in a namespace, on every server, and says how the caches stand then.
+    async fn end_cache(&self, user: UserId, namespace: &str) -> Answer<CachePage>;
+}
+
 /// All ports in one value, provided to every page and server function as Leptos context.
 #[derive(Clone)]
 pub struct Services {
@@ -110,6 +120,7 @@ pub struct Services {
     pub materials: Arc<dyn Materials>,
     pub coach: Arc<dyn Coach>,
     pub analytics: Arc<dyn Analytics>,
+    pub admin: Arc<dyn Admin>,
 }
 
 /// Who is asking, provided beside [`Services`] for every request; `None` for a visitor.

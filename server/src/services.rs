@@ -16,7 +16,8 @@ use app::{
     charts,
     error::{AppError, ErrorKind},
     model::{
-        account::Profile,
+        account::{Profile, Role},
+        admin::{CacheNamespace, CachePage},
         analytics::{AnalyticsPage, Overview, Standing},
         coach::{CoachStatus, Conversation, ConversationSummary},
         id::{ConversationId, MaterialId, UserId},
@@ -51,6 +52,10 @@ pub fn services(
     analytics: Arc<Analytics>,
 ) -> Services {
     Services {
+        admin: Arc::new(AdminPort {
+            accounts: Arc::clone(&accounts),
+            caches: caches.clone(),
+        }),
         accounts: Arc::new(AccountsPort {
             profile: Cached::new(caches, Namespace::Profile, "profile", 1),
             accounts,
@@ -585,5 +590,63 @@ impl ports::Accounts for AccountsPort {
             .set_time_zone(user, time_zone)
             .await
             .map_err(|error| account_error(&error))
+    }
+}
+
+struct AdminPort {
+    accounts: Arc<Accounts>,
+    caches: Caches,
+}
+
+impl AdminPort {
+    /// Lets the owner through; for anybody else there is nothing.
+    async fn admit(&self, user: UserId) -> Answer<()> {
+        let profile = self.accounts.profile(user).await;
+        match profile.map_err(|error| account_error(&error))? {
+            Some(profile) if profile.role == Role::Owner => Ok(()),
+            _ => Err(AppError::not_found("page")),
+        }
+    }
+
+    fn page(&self) -> CachePage {
+        let figures = self.caches.figures();
+        CachePage {
+            is_on: figures.is_some(),
+            redis_answers: self.caches.redis_answers(),
+            namespaces: figures
+                .into_iter()
+                .flatten()
+                .map(|one| CacheNamespace {
+                    name: one.namespace.name().to_owned(),
+                    hits: one.hits,
+                    misses: one.misses,
+                    errors: one.errors,
+                    evictions: one.evictions,
+                    held: one.held,
+                    held_bytes: one.held_bytes,
+                    compression_ratio: one.compression_ratio,
+                    saved_seconds: one.saved_seconds,
+                })
+                .collect(),
+        }
+    }
+}
+
+#[async_trait]
+impl ports::Admin for AdminPort {
+    async fn caches(&self, user: UserId) -> Answer<CachePage> {
+        self.admit(user).await?;
+        Ok(self.page())
+    }
+
+    async fn end_cache(&self, user: UserId, namespace: &str) -> Answer<CachePage> {
+        self.admit(user).await?;
+        let namespace =
+            Namespace::parse(namespace).ok_or_else(|| AppError::not_found("namespace"))?;
+        self.caches
+            .end(namespace)
+            .await
+            .map_err(|error| store_error(&error))?;
+        Ok(self.page())
     }
 }

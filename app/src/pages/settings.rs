@@ -74,6 +74,7 @@ impl LazyRoute for SettingsRoute {
 
 #[component]
 fn Account(profile: Profile) -> impl IntoView {
+    let is_owner = profile.role == Role::Owner;
     let set = ServerAction::<SetTimeZone>::new();
     let zone = RwSignal::new(profile.time_zone);
     let here = RwSignal::new(None::<String>);
@@ -89,8 +90,11 @@ fn Account(profile: Profile) -> impl IntoView {
             <h2 id="account-title">"Account"</h2>
             <p>
                 {profile.email}
-                {(profile.role == Role::Owner).then_some(" owns this server")}
+                {is_owner.then_some(" owns this server")}
             </p>
+            {is_owner.then(|| view! {
+                <p><a href="/admin/cache">"How the caches do"</a></p>
+            })}
         </section>
         <section aria-labelledby="zone-title">
             <h2 id="zone-title">"Time zone"</h2>
