@@ -21,7 +21,7 @@ use crate::{
         EmbedderSlot,
         chat::{Chat, ChatError, ChatRequest},
     },
-    retrieval::{Found, Retrieval, RetrievalError},
+    retrieval::{Found, Query, Retrieval, RetrievalError},
     services,
     store::{Db, StoreError, conversations, materials},
 };
@@ -43,7 +43,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Passages an answer is made from: about 1,800 tokens, which also a small model reads with care.
+/// Passages an answer is made from: about 1,800 tokens (up to twice that where neighbours are read as
+/// one), which also a small model reads with care.
 const PASSAGES: usize = 8;
 /// The longest an answer may take from the first byte to the last.
 const ANSWER_MAX_TIME: Duration = Duration::from_secs(15 * 60);
@@ -350,7 +351,7 @@ impl Coach {
             problem,
         } = self
             .retrieval
-            .search(user, text, PASSAGES)
+            .search(user, &Query::new(text, PASSAGES))
             .await
             .map_err(|error| match error {
                 RetrievalError::Store(error) => services::store_error(&error),

@@ -11,6 +11,7 @@ pub mod changes;
 pub mod clock;
 pub mod coach;
 pub mod config;
+pub mod eval;
 pub mod failpoint;
 pub mod find;
 pub mod http;
