@@ -2,7 +2,7 @@
 # Settings come from the environment or from .env (see .env.example).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test check bench bench-ingest bench-embed watch model screenshots bench-extract clean
+.PHONY: help setup run build test check bench bench-ingest bench-embed eval watch model screenshots bench-extract clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ bench-extract: ## Hold the text of PDFs in CORPUS_DIR against poppler's pdftotex
 
 bench-embed: ## Texts embedded per second, against sentence-transformers (a 2 GB download) if it installs
 	@scripts/bench-embed.sh
+
+eval: ## How well and how fast the search finds the answers of the question set in EVAL_DIR
+	@scripts/eval.sh
 
 watch: ## Development server that rebuilds and reloads on every edit
 	@scripts/watch.sh

@@ -21,7 +21,7 @@ use crate::{
         EmbedderSlot,
         chat::{Chat, ChatError, ChatRequest},
     },
-    retrieval::{Found, Retrieval, RetrievalError},
+    retrieval::{Found, Query, Retrieval},
     services,
     store::{Db, StoreError, conversations, materials},
 };
@@ -43,7 +43,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Passages an answer is made from: about 1,800 tokens, which also a small model reads with care.
+/// Passages an answer is made from: about 1,800 tokens (up to twice that where neighbours are read as
+/// one), which also a small model reads with care.
 const PASSAGES: usize = 8;
 /// The longest an answer may take from the first byte to the last.
 const ANSWER_MAX_TIME: Duration = Duration::from_secs(15 * 60);
@@ -343,24 +344,16 @@ impl Coach {
         let so_far = materials::so_far(&self.db, user)
             .await
             .map_err(|error| services::store_error(&error))?;
+        let query = Query::new(text, PASSAGES);
+        let found = self.retrieval.search(user, &query).await;
         let Found {
             passages,
             covered,
             by_meaning,
             problem,
-        } = self
-            .retrieval
-            .search(user, text, PASSAGES)
-            .await
-            .map_err(|error| match error {
-                RetrievalError::Store(error) => services::store_error(&error),
-                #[allow(unreachable_patterns)]
-                other => services::told(
-                    ErrorKind::Internal,
-                    "Your materials could not be searched. Try again; if it stays, look at the server's log.",
-                    &other,
-                ),
-            })?;
+        } = found
+            .map(|got| Arc::unwrap_or_clone(got.value))
+            .map_err(|error| services::retrieval_error(&error))?;
         let passages = if covered { passages } else { Vec::new() };
         let sources = source::load(&self.db, user, passages)
             .await

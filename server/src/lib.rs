@@ -12,6 +12,7 @@ pub mod changes;
 pub mod clock;
 pub mod coach;
 pub mod config;
+pub mod eval;
 pub mod failpoint;
 pub mod find;
 pub mod http;
@@ -170,16 +171,16 @@ impl Application {
             OpenError::Store(error) => StartError::Database(error),
         })?;
         let renderer = Arc::new(renderer);
+        let caches = Caches::open(&config.cache, db.clone(), clock.clone(), &tasks, &stopping);
         let coach = Coach::new(
             db.clone(),
-            Retrieval::new(db.clone(), slot.clone()),
+            Retrieval::new(db.clone(), slot.clone(), &caches),
             slot.clone(),
             provider::chat::chat_from(&config.chat, slot.clone())?,
             Arc::clone(&analytics),
             Arc::clone(&changes),
             clock.clone(),
         );
-        let caches = Caches::open(&config.cache, db.clone(), clock.clone(), &tasks, &stopping);
         let services = services::services(
             db.clone(),
             &caches,

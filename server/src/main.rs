@@ -8,6 +8,7 @@ use server::{
     backup,
     clock::Clock,
     config::Config,
+    eval,
     ingest::{self, files::Files},
     memory, render,
     store::Db,
@@ -51,6 +52,16 @@ fn main() -> ExitCode {
         Some("reset-password") => with_one(args, "EMAIL", |email, config| {
             Box::pin(async move { reset_password(&config, &email.to_string_lossy()).await })
         }),
+        // For those who work on the search: what `make eval` runs.
+        Some("eval") => match eval::Options::parse(args) {
+            Ok(options) => with_config(|config| {
+                Box::pin(async move { Ok(eval::eval_command(options, &config).await?) })
+            }),
+            Err(error) => {
+                eprintln!("Usage: {error}");
+                ExitCode::from(2)
+            }
+        },
         Some("sweep") => with_config(|config| Box::pin(async move { sweep(&config).await })),
         None if command.is_none() => {
             memory::give_back_what_is_free();

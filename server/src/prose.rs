@@ -16,8 +16,8 @@ use unicode_segmentation::UnicodeSegmentation;
 /// Shortest common beginning by which two words of different endings count as the same.
 const PREFIX_MIN_CHARS: usize = 5;
 
-/// Words that say nothing about what a text is about, English and German.
-const STOP_WORDS: &[&str] = &[
+/// Words that say nothing about what a text is about, English and German, in lower case.
+pub const STOP_WORDS: &[&str] = &[
     "a", "about", "above", "after", "again", "all", "also", "am", "an", "and", "any", "are", "as",
     "at", "be", "because", "been", "before", "being", "below", "between", "both", "but", "by",
     "can", "could", "define", "describe", "did", "do", "does", "doing", "down", "during", "each",
@@ -50,7 +50,6 @@ pub struct Keyword {
 /// The words of `text` that carry meaning, in order.
 pub fn keywords(text: &str) -> impl Iterator<Item = Keyword> {
     thread_local! {
-        static STEMMER: Stemmer = Stemmer::create(Algorithm::English);
         static STOPS: HashSet<&'static str> = STOP_WORDS.iter().copied().collect();
     }
     text.unicode_words()
@@ -63,9 +62,17 @@ pub fn keywords(text: &str) -> impl Iterator<Item = Keyword> {
         )
         .filter(|word| STOPS.with(|stops| !stops.contains(word.as_str())))
         .map(|word| Keyword {
-            stem: STEMMER.with(|stemmer| stemmer.stem(&word).into_owned()),
+            stem: stem(&word),
             word,
         })
+}
+
+/// What the forms of a word in lower case have in common (Porter's English stemmer, the second).
+pub fn stem(word: &str) -> String {
+    thread_local! {
+        static STEMMER: Stemmer = Stemmer::create(Algorithm::English);
+    }
+    STEMMER.with(|stemmer| stemmer.stem(word).into_owned())
 }
 
 /// The stems of the words of `text` that carry meaning, in order.

@@ -10,6 +10,7 @@ use crate::{
     find::Needle,
     ingest::{Ingest, IngestError, files},
     render::{RenderError, Renderer},
+    retrieval::RetrievalError,
     store::{Db, StoreError, materials, reading},
 };
 use app::{
@@ -116,6 +117,14 @@ pub fn store_error(error: &StoreError) -> AppError {
             "The server could not reach its database. Try again; if it stays, look at the server's log.",
             error,
         )
+    }
+}
+
+/// What a failed search is called towards a user.
+pub fn retrieval_error(error: &RetrievalError) -> AppError {
+    match error {
+        RetrievalError::Store(error) => store_error(error),
+        RetrievalError::Loading(error) => store_error(error),
     }
 }
 

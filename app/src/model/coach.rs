@@ -107,6 +107,12 @@ pub struct Passage {
     pub text: String,
     /// Fused relevance, 0 to 1 within this retrieval.
     pub score: f32,
+    /// How well its words fit the question's (BM25); 0 when none of them stands in it.
+    #[serde(default)]
+    pub score_words: f32,
+    /// How near its meaning is to the question's, -1 to 1; none when that was not compared.
+    #[serde(default)]
+    pub score_meaning: Option<f32>,
 }
 
 /// A place an answer points to, checked against the page.

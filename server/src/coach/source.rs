@@ -128,6 +128,8 @@ pub fn of_texts(texts: &[&str]) -> Vec<Source> {
                     span,
                     text: prose::one_line(text),
                     score: 1.0,
+                    score_words: 1.0,
+                    score_meaning: None,
                 },
                 pages: vec![SourcePage {
                     number: 1,

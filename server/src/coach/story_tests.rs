@@ -60,7 +60,7 @@ impl Desk {
         let material = add_material(&db, &clock, user).await;
         let coach = Coach::new(
             db.clone(),
-            Retrieval::new(db.clone(), slot.clone()),
+            Retrieval::new(db.clone(), slot.clone(), &crate::cache::Caches::off()),
             slot,
             Arc::new(script),
             Analytics::new(db.clone(), changes.clone(), clock.clone()),

@@ -1,92 +1,172 @@
-//! Keeps students' matrices in memory, within a budget, each as long as its generation lasts.
+//! Keeps students' libraries in memory, within a budget, each as long as its generation lasts. What
+//! has not changed since is taken over from the one before.
 
-use super::{RetrievalError, matrix::Matrix};
+use super::{
+    RetrievalError,
+    library::{Library, PASSAGES_MAX},
+    words::Reader,
+};
 use crate::{
     provider::Embedder,
     store::{
-        Db, Stored,
+        Db, StoreError, Stored,
         generations::{self, Generation, Scope},
-        passages,
+        passages::{self, Print},
     },
 };
 use app::model::id::UserId;
 use moka::{future::Cache, policy::EvictionPolicy};
 use std::sync::Arc;
+use uuid::Uuid;
 
-/// Memory for all matrices together, in KiB: 340,000 passages of 384 numbers.
-const BUDGET_KIB: u64 = 512 * 1_024;
-/// Most passages of one student that are compared by meaning, the newest: about 70,000 full pages,
-/// 300 MB. What lies beyond is found by its words.
-const ROWS_MAX: usize = 200_000;
-/// How often a matrix is loaded anew because something changed meanwhile; then it is used as it is.
+/// Memory for all libraries together, in KiB. One of 5,000 passages takes 13 MB with vectors of 384
+/// numbers, so it holds 40 such.
+const BUDGET_KIB: u32 = 512 * 1_024;
+/// How often a library is loaded anew because something changed meanwhile; then it is used as it is.
 const ATTEMPTS: usize = 3;
+/// Passages read at once: 13 MB of text and vectors.
+const BATCH: usize = 5_000;
+
+/// What compares meanings, as far as a library has to know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Model {
+    id: String,
+    dimension: usize,
+}
 
 struct Kept {
     /// Read before the rows were.
     generation: Generation,
-    embedder: String,
-    matrix: Arc<Matrix>,
+    model: Model,
+    library: Arc<Library>,
 }
 
-/// Matrices by student.
+/// Libraries by student.
 #[derive(Clone)]
-pub struct Matrices(Cache<UserId, Arc<Kept>>);
+pub struct Libraries(Cache<UserId, Arc<Kept>>);
 
-impl Matrices {
+impl Libraries {
     /// Nothing kept yet.
     pub fn new() -> Self {
         Self(
             Cache::builder()
-                .max_capacity(BUDGET_KIB)
+                .max_capacity(BUDGET_KIB.into())
                 .eviction_policy(EvictionPolicy::lru())
+                // One that is larger than the budget drives out all others, but is kept.
                 .weigher(|_, kept: &Arc<Kept>| {
-                    u32::try_from(kept.matrix.bytes() / 1_024 + 1).unwrap_or(u32::MAX)
+                    u32::try_from(kept.library.bytes() / 1_024 + 1)
+                        .map_or(BUDGET_KIB, |kib| kib.min(BUDGET_KIB))
                 })
                 .build(),
         )
     }
 
-    /// The user's matrix as of `generation`, or newer. Loaded once however many ask for it.
+    /// The user's library with vectors of `embedder` as of `generation`, or newer. Loaded once
+    /// however many ask for it.
     pub async fn get(
         &self,
         db: &Db,
         user: UserId,
-        embedder: &dyn Embedder,
+        embedder: Option<&dyn Embedder>,
         generation: Generation,
-    ) -> Result<Arc<Matrix>, RetrievalError> {
-        let mut generation = generation;
+    ) -> Result<Arc<Library>, RetrievalError> {
+        let model = embedder.map_or_else(Model::default, |embedder| Model {
+            id: embedder.id().to_owned(),
+            dimension: embedder.dimension(),
+        });
+        let (mut generation, mut before) = (generation, None);
         for _ in 0..ATTEMPTS {
+            let load = load(db, user, &model, generation, before.take());
             let kept = self
                 .0
-                .try_get_with(user, load(db, user, embedder, generation))
+                .try_get_with(user, load)
                 .await
                 .map_err(RetrievalError::Loading)?;
-            if kept.embedder == embedder.id() && kept.generation == generation {
-                return Ok(Arc::clone(&kept.matrix));
+            if kept.model == model && kept.generation == generation {
+                return Ok(Arc::clone(&kept.library));
             }
             // Another search may have read a later state meanwhile, which serves this one as well.
             generation = generations::current(db, user, Scope::Search).await?;
-            if kept.embedder != embedder.id() || kept.generation != generation {
-                self.0.invalidate(&user).await;
+            if kept.model == model && kept.generation == generation {
+                return Ok(Arc::clone(&kept.library));
             }
+            self.0.invalidate(&user).await;
+            before = Some(kept);
         }
         // Loads by others keep coming in between; this one is not shared.
-        let kept = load(db, user, embedder, generation).await?;
-        Ok(Arc::clone(&kept.matrix))
+        let kept = load(db, user, &model, generation, before).await?;
+        Ok(Arc::clone(&kept.library))
     }
 }
 
 async fn load(
     db: &Db,
     user: UserId,
-    embedder: &dyn Embedder,
+    model: &Model,
     generation: Generation,
+    before: Option<Arc<Kept>>,
 ) -> Stored<Arc<Kept>> {
-    let (ids, rows) =
-        passages::vectors(db, user, embedder.id(), embedder.dimension(), ROWS_MAX).await?;
+    // Before the passages: what changes meanwhile has another print next time.
+    let mut prints = passages::prints(db, user, &model.id).await?;
+    let mut passages = 0;
+    prints.retain(|print| {
+        passages += usize::try_from(print.passages).unwrap_or_default();
+        passages <= PASSAGES_MAX
+    });
+    let before = before.filter(|before| before.model == *model);
+    let (mut library, changed) = match before {
+        Some(before) => {
+            let wanted = prints.clone();
+            let retained = move || {
+                let changed = before.library.changed(&wanted);
+                (before.library.retained(&wanted), changed)
+            };
+            aside(retained).await?
+        }
+        None => (Library::new(model.dimension), prints),
+    };
+    let mut reader = Reader::default();
+    for batch in batches(&changed) {
+        let materials: Vec<Uuid> = batch.iter().map(|print| print.material).collect();
+        let rows = passages::of_materials(db, user, &model.id, &materials).await?;
+        let prints = batch.to_vec();
+        (library, reader) = aside(move || {
+            library.add(&prints, &rows, &mut reader)?;
+            Ok::<_, StoreError>((library, reader))
+        })
+        .await??;
+    }
+    let library = aside(move || {
+        library.finish();
+        library
+    })
+    .await?;
     Ok(Arc::new(Kept {
         generation,
-        embedder: embedder.id().to_owned(),
-        matrix: Arc::new(Matrix::new(ids, rows, embedder.dimension())),
+        model: model.clone(),
+        library: Arc::new(library),
     }))
+}
+
+/// Cuts materials into batches of about [`BATCH`] passages.
+fn batches(prints: &[Print]) -> Vec<&[Print]> {
+    let (mut batches, mut start, mut passages) = (Vec::new(), 0, 0);
+    for (at, print) in prints.iter().enumerate() {
+        passages += usize::try_from(print.passages).unwrap_or_default();
+        if passages >= BATCH || at + 1 - start == passages::MATERIALS_MAX {
+            batches.push(&prints[start..=at]);
+            (start, passages) = (at + 1, 0);
+        }
+    }
+    if start < prints.len() {
+        batches.push(&prints[start..]);
+    }
+    batches
+}
+
+/// Off the threads that serve requests: reading 5,000 passages is a tenth of a second of work.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Stored<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| StoreError::Shared(error.to_string()))
 }

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::provider::{EmbedError, Embedder};
+use app::model::id::MaterialId;
 use async_trait::async_trait;
 use uuid::Uuid;
 
@@ -92,7 +93,7 @@ impl Desk {
         }
         tx.commit().await.unwrap();
         let slot = EmbedderSlot::empty();
-        let retrieval = Retrieval::new(db.clone(), slot.clone());
+        let retrieval = Retrieval::new(db.clone(), slot.clone(), &Caches::off());
         Self {
             _dir: dir,
             db,
@@ -127,6 +128,11 @@ impl Desk {
         .execute(&mut *tx)
         .await
         .unwrap();
+        sqlx::query("UPDATE materials SET revision = revision + 1 WHERE id = $1")
+            .bind(user.uuid())
+            .execute(&mut *tx)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -145,7 +151,11 @@ impl Desk {
     }
 
     async fn search(&self, user: UserId, question: &str) -> Found {
-        self.retrieval.search(user, question, 3).await.unwrap()
+        self.retrieval
+            .search(user, &Query::new(question, 3))
+            .await
+            .map(|got| Arc::unwrap_or_clone(got.value))
+            .unwrap()
     }
 }
 
@@ -269,15 +279,85 @@ async fn no_question_is_too_odd_or_too_long() {
     }
 }
 
-#[test]
-fn a_question_of_stop_words_keeps_them_all() {
-    let words = |question| {
-        keywords(question)
-            .into_iter()
-            .map(|one| one.word)
-            .collect::<Vec<_>>()
+#[tokio::test]
+async fn only_what_the_filter_lets_through_is_ranked() {
+    let desk = Desk::open().await;
+    desk.slot.fill(Arc::new(Topics));
+    desk.add(ANNA, "Every heart beat ejects a volume.").await;
+    desk.add(ANNA, "The heart rests between two beats.").await;
+    desk.add(ANNA, "Yeast makes bread rise overnight.").await;
+    let material = MaterialId::new(ANNA.uuid());
+    let search = |filter: Filter| {
+        let query = Query {
+            filter,
+            ..Query::new("heart beat", 3)
+        };
+        let retrieval = desk.retrieval.clone();
+        async move { Arc::unwrap_or_clone(retrieval.search(ANNA, &query).await.unwrap().value) }
     };
-    assert_eq!(words("To be or not to be"), ["to", "be", "or", "not"]);
-    assert_eq!(words("What is the Heart's heart?"), ["heart"]);
-    assert!(words("?!").is_empty() || words("?!") == ["?!"]);
+    let of_pages = |pages| Filter {
+        pages: Some(pages),
+        ..Filter::default()
+    };
+    assert_eq!(
+        texts(&search(of_pages(2..=2)).await),
+        ["The heart rests between two beats."]
+    );
+    // The rest is far from the question, but the best of what may be looked into.
+    let bread = search(of_pages(3..=9)).await;
+    assert_eq!(texts(&bread), ["Yeast makes bread rise overnight."]);
+    assert!(!bread.covered);
+
+    let of_materials = |materials| Filter {
+        materials: Some(materials),
+        ..Filter::default()
+    };
+    assert_eq!(search(of_materials(vec![material])).await.passages.len(), 3);
+    let foreign = MaterialId::new(BEN.uuid());
+    assert!(
+        search(of_materials(vec![foreign]))
+            .await
+            .passages
+            .is_empty()
+    );
+    assert!(search(of_materials(Vec::new())).await.passages.is_empty());
+
+    let tagged = |tag: &str| Filter {
+        tags: vec![tag.to_owned()],
+        ..Filter::default()
+    };
+    assert!(search(tagged("exam")).await.passages.is_empty());
+    let tags = [" Exam ".to_owned()];
+    assert!(
+        materials::tags::set(&desk.db, ANNA, material, &tags)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !materials::tags::set(&desk.db, BEN, material, &tags)
+            .await
+            .unwrap()
+    );
+    assert_eq!(search(tagged("EXAM")).await.passages.len(), 3);
+    assert!(search(tagged("other")).await.passages.is_empty());
+}
+
+#[tokio::test]
+async fn every_passage_says_by_what_it_was_found() {
+    let desk = Desk::open().await;
+    desk.slot.fill(Arc::new(Topics));
+    desk.add(ANNA, "Every heart beat ejects a volume.").await;
+    desk.add(ANNA, "Cardiac arrest.").await;
+    let found = desk.search(ANNA, "heart beat").await;
+    assert_eq!(found.passages.len(), 2);
+    let [first, second] = &found.passages[..] else {
+        panic!("{found:?}")
+    };
+    assert!(first.score_words > 0.0 && second.score_words == 0.0);
+    for passage in [first, second] {
+        assert!((passage.score_meaning.unwrap() - 1.0).abs() < 1e-5);
+    }
+    desk.forget_vectors("arrest").await;
+    let found = desk.search(ANNA, "arrest").await;
+    assert_eq!(found.passages[0].score_meaning, None);
 }

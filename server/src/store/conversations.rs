@@ -87,8 +87,8 @@ pub async fn start_answer(
         sqlx::query(
             "INSERT INTO message_passages (message_id, number, material_id, title, chunk_id,
                                            page_first, page_last, char_start, char_end, text, score,
-                                           section)
-             SELECT $1, $2, id, $4, $5, $6, $7, $8, $9, $10, $11, $13
+                                           section, score_words, score_meaning)
+             SELECT $1, $2, id, $4, $5, $6, $7, $8, $9, $10, $11, $13, $14, $15
              FROM materials WHERE id = $3 AND user_id = $12",
         )
         .bind(answer.id.uuid())
@@ -104,6 +104,8 @@ pub async fn start_answer(
         .bind(passage.score)
         .bind(user.uuid())
         .bind(&passage.section)
+        .bind(passage.score_words)
+        .bind(passage.score_meaning)
         .execute(&mut *tx)
         .await?;
     }
@@ -378,6 +380,8 @@ struct PassageRow {
     char_end: i64,
     text: String,
     score: f32,
+    score_words: f32,
+    score_meaning: Option<f32>,
 }
 
 async fn passages(
@@ -387,7 +391,8 @@ async fn passages(
 ) -> Stored<HashMap<MessageId, Vec<Passage>>> {
     let rows: Vec<PassageRow> = sqlx::query_as(
         "SELECT p.message_id, p.number, p.material_id, p.title, p.chunk_id, p.page_first,
-                p.page_last, p.section, p.char_start, p.char_end, p.text, p.score
+                p.page_last, p.section, p.char_start, p.char_end, p.text, p.score,
+                p.score_words, p.score_meaning
          FROM message_passages p JOIN messages m ON m.id = p.message_id
          WHERE m.conversation_id = $1 AND m.user_id = $2
          ORDER BY p.message_id, p.number",
@@ -412,6 +417,8 @@ async fn passages(
                 span: span(row.char_start, row.char_end)?,
                 text: row.text,
                 score: row.score,
+                score_words: row.score_words,
+                score_meaning: row.score_meaning,
             });
     }
     Ok(by_message)

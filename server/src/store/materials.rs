@@ -1,10 +1,11 @@
 //! The rows of materials: what a student has uploaded and what has become of it. Knows nothing of how
 //! they are read. [`states`] moves them on, [`text`] holds their pages and chunks, [`vectors`] what
-//! makes those found by meaning.
+//! makes those found by meaning, [`tags`] what groups them.
 //!
 //! Every query names the user.
 
 pub mod states;
+pub mod tags;
 pub mod text;
 pub mod vectors;
 

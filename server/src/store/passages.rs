@@ -1,20 +1,18 @@
-//! Reading chunks for a search: by words, by vectors, by id. Knows nothing of scores beyond what
-//! the word index gives, and nothing of questions.
+//! Reading chunks for a search: whole materials to be searched in memory, and single ones to be
+//! shown. Knows nothing of scores and questions.
 //!
-//! Every query names the user. The word index holds all users' words, so its ranking is filtered
-//! to the user's own chunks, never shown otherwise.
+//! Every query names the user.
 
 use super::{Db, StoreError, Stored};
 use app::model::{
     id::{MaterialId, UserId},
     material::Span,
 };
-use futures::TryStreamExt;
 use sqlx::{QueryBuilder, Sqlite};
 use uuid::Uuid;
 
-/// Most words of one search: more is a pasted page, whose later words add time, not sense.
-pub const WORDS_MAX: usize = 32;
+/// Most materials of one query, far below the variables SQLite allows.
+pub const MATERIALS_MAX: usize = 500;
 
 /// A chunk with its place, as a search shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,96 +29,94 @@ pub struct StoredPassage {
     pub text: String,
 }
 
-/// The user's chunks holding any of `words`, the best first with their scores (greater is better).
-pub async fn search_words(
-    db: &Db,
-    user: UserId,
-    words: &[String],
-    limit: usize,
-) -> Stored<Vec<(i64, f32)>> {
-    let Some(expression) = any_of(words) else {
-        return Ok(Vec::new());
-    };
-    // CROSS JOIN: the index is read first, whatever the planner believes about the user's share.
-    let rows: Vec<(i64, f64)> = sqlx::query_as(
-        "SELECT chunks.id, bm25(chunk_words) AS badness
-         FROM chunk_words CROSS JOIN chunks ON chunks.id = chunk_words.rowid
-         WHERE chunk_words MATCH $1 AND chunks.user_id = $2
-         ORDER BY badness, chunks.id LIMIT $3",
-    )
-    .bind(expression)
-    .bind(user.uuid())
-    .bind(bounded(limit))
-    .fetch_all(db.read())
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, badness)| (id, -badness as f32))
-        .collect())
+/// Says when what is searched of a material has changed: two equal prints mean the same passages with
+/// the same vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Print {
+    pub material: Uuid,
+    /// Moves with every new text.
+    pub revision: i64,
+    pub passages: i64,
+    /// Passages that have a vector or were refused one.
+    pub settled: i64,
 }
 
-/// How many of the user's chunks hold `word`, counted up to `most`.
-pub async fn count_with_word(db: &Db, user: UserId, word: &str, most: usize) -> Stored<usize> {
-    let Some(expression) = any_of(&[word.to_owned()]) else {
-        return Ok(0);
-    };
-    let count: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM (
-             SELECT 1 FROM chunk_words CROSS JOIN chunks ON chunks.id = chunk_words.rowid
-             WHERE chunk_words MATCH $1 AND chunks.user_id = $2 LIMIT $3) AS some",
-    )
-    .bind(expression)
-    .bind(user.uuid())
-    .bind(bounded(most))
-    .fetch_one(db.read())
-    .await?;
-    Ok(usize::try_from(count).unwrap_or_default())
-}
-
-/// How many chunks the user has.
-pub async fn count(db: &Db, user: UserId) -> Stored<usize> {
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM chunks WHERE user_id = $1")
-        .bind(user.uuid())
-        .fetch_one(db.read())
-        .await?;
-    Ok(usize::try_from(count).unwrap_or_default())
-}
-
-/// The user's vectors of one embedder, the newest chunks first, at most `rows_max`: chunk ids, and
-/// as many rows of `dimension` numbers one after the other.
-pub async fn vectors(
-    db: &Db,
-    user: UserId,
-    embedder: &str,
-    dimension: usize,
-    rows_max: usize,
-) -> Stored<(Vec<i64>, Vec<f32>)> {
-    let (mut ids, mut numbers) = (Vec::new(), Vec::new());
-    // Row by row, so that the bytes are not in memory twice.
-    let mut rows = sqlx::query_as::<_, (i64, Vec<u8>)>(
-        "SELECT embeddings.chunk_id, embeddings.vector
-         FROM chunks JOIN embeddings ON embeddings.chunk_id = chunks.id
-         WHERE chunks.user_id = $1 AND embeddings.embedder = $2
-           -- One without numbers stands for a text the embedder refused.
-           AND length(embeddings.vector) > 0
-         ORDER BY chunks.id DESC LIMIT $3",
+/// The prints of the user's materials that have passages, the newest passages first.
+pub async fn prints(db: &Db, user: UserId, embedder: &str) -> Stored<Vec<Print>> {
+    Ok(sqlx::query_as(
+        "SELECT m.id AS material, m.revision, count(c.id) AS passages, count(e.chunk_id) AS settled
+         FROM materials m JOIN chunks c ON c.material_id = m.id
+         LEFT JOIN embeddings e ON e.chunk_id = c.id AND e.embedder = $2
+         WHERE m.user_id = $1 GROUP BY m.id ORDER BY max(c.id) DESC",
     )
     .bind(user.uuid())
     .bind(embedder)
-    .bind(bounded(rows_max))
-    .fetch(db.read());
-    while let Some((id, bytes)) = rows.try_next().await? {
+    .fetch_all(db.read())
+    .await?)
+}
+
+/// A chunk as it is searched.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Searched {
+    pub id: i64,
+    pub material: Uuid,
+    pub page_first: i64,
+    pub page_last: i64,
+    pub section: Option<String>,
+    pub text: String,
+    /// Of one embedder; none while it is not made, without numbers where it was refused.
+    pub vector: Option<Vec<u8>>,
+}
+
+impl Searched {
+    /// The vector's numbers, if there are any.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when it is none of `dimension` numbers.
+    pub fn numbers(&self, dimension: usize) -> Stored<Option<Vec<f32>>> {
+        let bytes = self.vector.as_deref().unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(None);
+        }
         let (vector, rest) = bytes.as_chunks::<4>();
         if vector.len() != dimension || !rest.is_empty() {
             return Err(StoreError::Corrupt {
                 column: "embeddings.vector",
-                value: format!("{} bytes for chunk {id}", bytes.len()),
+                value: format!("{} bytes for chunk {}", bytes.len(), self.id),
             });
         }
-        ids.push(id);
-        numbers.extend(vector.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+        Ok(Some(
+            vector
+                .iter()
+                .map(|bytes| f32::from_le_bytes(*bytes))
+                .collect(),
+        ))
     }
-    Ok((ids, numbers))
+}
+
+/// All chunks of some of the user's materials, material by material, with their vectors of one
+/// embedder. At most [`MATERIALS_MAX`] materials at once.
+pub async fn of_materials(
+    db: &Db,
+    user: UserId,
+    embedder: &str,
+    materials: &[Uuid],
+) -> Stored<Vec<Searched>> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT c.id, c.material_id AS material, c.page_first, c.page_last, c.section, c.text,
+                e.vector
+         FROM chunks c LEFT JOIN embeddings e ON e.chunk_id = c.id AND e.embedder = ",
+    );
+    query.push_bind(embedder);
+    query.push(" WHERE c.user_id = ");
+    query.push_bind(user.uuid());
+    query.push(" AND c.material_id IN (");
+    let mut list = query.separated(", ");
+    for material in materials.iter().take(MATERIALS_MAX) {
+        list.push_bind(*material);
+    }
+    query.push(") ORDER BY c.material_id, c.ordinal");
+    Ok(query.build_query_as().fetch_all(db.read()).await?)
 }
 
 /// Row of [`details`]: chunk, material, title, first and last page, start and end, section, text.
@@ -183,23 +179,6 @@ fn passage(
         section,
         text,
     }
-}
-
-/// The index's expression for "any of these words": each a quoted string, in which only the
-/// quotation mark means anything. `None` when there is nothing to look for.
-fn any_of(words: &[String]) -> Option<String> {
-    let quoted: Vec<String> = words
-        .iter()
-        .filter(|word| word.chars().any(char::is_alphanumeric))
-        // The index's parser ends at a NUL.
-        .map(|word| format!("\"{}\"", word.replace('\0', " ").replace('"', "\"\"")))
-        .take(WORDS_MAX)
-        .collect();
-    (!quoted.is_empty()).then(|| quoted.join(" OR "))
-}
-
-fn bounded(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -339,7 +339,7 @@ async fn desk(documents: Documents, with_model: bool) -> Option<Desk> {
     let chat = chat_from(&ChatConfig::Builtin, slot.clone()).unwrap();
     let coach = Coach::new(
         db.clone(),
-        Retrieval::new(db.clone(), slot.clone()),
+        Retrieval::new(db.clone(), slot.clone(), &server::cache::Caches::off()),
         slot,
         chat,
         Analytics::new(db, changes.clone(), clock.clone()),

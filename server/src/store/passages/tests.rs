@@ -1,5 +1,4 @@
 use super::*;
-use proptest::prelude::*;
 
 struct Library {
     _dir: tempfile::TempDir,
@@ -67,50 +66,6 @@ impl Library {
         tx.commit().await.unwrap();
         id
     }
-
-    async fn found(&self, user: UserId, words: &[&str]) -> Vec<i64> {
-        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        search_words(&self.db, user, &words, 10)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|(id, _)| id)
-            .collect()
-    }
-}
-
-#[tokio::test]
-async fn words_find_only_the_users_own_chunks_the_best_first() {
-    let library = Library::open().await;
-    let weak = library
-        .chunk(
-            ANNA,
-            "The heart is here among many other words of a long text",
-            None,
-        )
-        .await;
-    let strong = library.chunk(ANNA, "heart ventricles", None).await;
-    library.chunk(ANNA, "nothing of the kind", None).await;
-    let bens = library.chunk(BEN, "heart ventricles", None).await;
-
-    assert_eq!(
-        library.found(ANNA, &["heart", "ventricle"]).await,
-        [strong, weak]
-    );
-    assert_eq!(library.found(BEN, &["heart"]).await, [bens]);
-    assert_eq!(
-        count_with_word(&library.db, ANNA, "hearts", 10)
-            .await
-            .unwrap(),
-        2
-    );
-    assert_eq!(
-        count_with_word(&library.db, ANNA, "hearts", 1)
-            .await
-            .unwrap(),
-        1
-    );
-    assert_eq!(count(&library.db, ANNA).await.unwrap(), 3);
 }
 
 #[tokio::test]
@@ -151,105 +106,52 @@ async fn a_passage_over_two_pages_ends_with_its_first_page() {
 }
 
 #[tokio::test]
-async fn vectors_are_the_users_own_of_one_embedder_the_newest_first() {
+async fn what_is_searched_is_the_users_own_with_vectors_of_one_embedder() {
     let library = Library::open().await;
     let old = library.chunk(ANNA, "old", Some(&[0.5, -1.0])).await;
     library.chunk(ANNA, "not yet embedded", None).await;
-    library.chunk(BEN, "his", Some(&[9.0, 9.0])).await;
-    let new = library.chunk(ANNA, "new", Some(&[1.0, 0.25])).await;
+    let bens = library.chunk(BEN, "his", Some(&[9.0, 9.0])).await;
+    let materials = [Uuid::from_u128(11), Uuid::from_u128(12)];
 
-    let (ids, rows) = vectors(&library.db, ANNA, "e", 2, 10).await.unwrap();
-    assert_eq!(ids, [new, old]);
-    assert_eq!(rows, [1.0, 0.25, 0.5, -1.0]);
-    let (ids, rows) = vectors(&library.db, ANNA, "e", 2, 1).await.unwrap();
-    assert_eq!((ids, rows), (vec![new], vec![1.0, 0.25]));
-    assert!(
-        vectors(&library.db, ANNA, "other", 2, 10)
-            .await
-            .unwrap()
-            .0
-            .is_empty()
-    );
+    let annas = of_materials(&library.db, ANNA, "e", &materials)
+        .await
+        .unwrap();
+    let ids: Vec<i64> = annas.iter().map(|one| one.id).collect();
+    assert_eq!((annas.len(), ids[0]), (2, old));
+    assert_eq!(annas[0].numbers(2).unwrap(), Some(vec![0.5, -1.0]));
+    assert_eq!(annas[1].numbers(2).unwrap(), None);
     assert!(matches!(
-        vectors(&library.db, ANNA, "e", 3, 10).await,
+        annas[0].numbers(3),
         Err(StoreError::Corrupt {
             column: "embeddings.vector",
             ..
         })
     ));
+    let other = of_materials(&library.db, ANNA, "other", &materials)
+        .await
+        .unwrap();
+    assert!(other.iter().all(|one| one.vector.is_none()));
+    let his = of_materials(&library.db, BEN, "e", &materials)
+        .await
+        .unwrap();
+    assert_eq!(his.iter().map(|one| one.id).collect::<Vec<_>>(), [bens]);
 }
 
 #[tokio::test]
-async fn no_question_is_a_syntax_error() {
+async fn a_print_moves_with_the_text_and_with_the_vectors() {
     let library = Library::open().await;
-    library.chunk(ANNA, "heart", None).await;
-    let nasty = [
-        "\"",
-        "\"\"",
-        "\"a",
-        "a\"b",
-        "'",
-        "*",
-        "a*",
-        "^a",
-        "a:b",
-        "text:heart",
-        "NEAR(a b)",
-        "NOT",
-        "AND",
-        "OR",
-        "a AND",
-        "-a",
-        "+a",
-        "(",
-        ")",
-        "{a}",
-        "\\",
-        "\0",
-        "a\0b",
-        "%",
-        "_",
-        "",
-        " ",
-        "א\"ב",
-        "東京",
-        "🫀",
-        "\u{301}",
-        "a\u{0}\"",
-        "\u{1f1e6}",
-        "ⅷ",
-        "²",
-    ];
-    for word in nasty {
-        library.found(ANNA, &[word]).await;
-        library.found(ANNA, &[word, "heart"]).await;
-        count_with_word(&library.db, ANNA, word, 5).await.unwrap();
-    }
-    assert_eq!(library.found(ANNA, &["\"", "heart", "NOT"]).await.len(), 1);
-    let many: Vec<String> = (0..2_000).map(|n| format!("w{n}")).collect();
-    search_words(&library.db, ANNA, &many, 10).await.unwrap();
-}
-
-proptest! {
-    #[test]
-    fn every_word_stays_inside_its_quotation_marks(words in proptest::collection::vec("\\PC{0,12}", 0..40)) {
-        if let Some(expression) = any_of(&words) {
-            let outside: String = expression
-                .replace("\"\"", "")
-                .split('"')
-                .step_by(2)
-                .collect();
-            prop_assert_eq!(outside.replace(" OR ", ""), "");
-            prop_assert!(expression.matches(" OR ").count() < 200);
-        }
-    }
-}
-
-#[test]
-fn a_pasted_page_is_cut_to_a_bounded_search() {
-    let words: Vec<String> = (0..500).map(|n| format!("word{n}")).collect();
-    let expression = any_of(&words).unwrap();
-    assert_eq!(expression.matches(" OR ").count(), WORDS_MAX - 1);
-    assert_eq!(any_of(&[]), None);
-    assert_eq!(any_of(&["?!".to_owned()]), None);
+    assert!(prints(&library.db, ANNA, "e").await.unwrap().is_empty());
+    library.chunk(ANNA, "old", Some(&[0.5, -1.0])).await;
+    library.chunk(BEN, "his", None).await;
+    let first = prints(&library.db, ANNA, "e").await.unwrap();
+    assert_eq!(
+        (first.len(), first[0].passages, first[0].settled),
+        (1, 1, 1)
+    );
+    let other = prints(&library.db, ANNA, "other").await.unwrap();
+    assert_eq!(other[0].settled, 0);
+    library.chunk(ANNA, "new", None).await;
+    let second = prints(&library.db, ANNA, "e").await.unwrap();
+    assert_ne!(first, second);
+    assert_eq!(second[0].passages, 2);
 }
