@@ -25,6 +25,14 @@ else
   note "CORPUS_DIR is not set: the walk through a folder of real PDFs is skipped"
 fi
 
+if ! has redis-server && has apt-get && is_root; then
+  say "Debian's redis-server, for the tests of the caches (seconds)"
+  DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null || true
+  # Started by the tests alone, each on a port of its own.
+  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server </dev/null || true
+fi
+has redis-server || note "redis-server is not installed: the tests of the caches go without it"
+
 MOTO_SERVER="$(scripts/moto.sh)"
 export MOTO_SERVER
 
