@@ -1,6 +1,8 @@
 //! Searches over a real database, with an embedder whose vectors a reader can predict: one number
 //! for each topic word a text holds.
 
+mod kept;
+
 use super::*;
 use crate::provider::{EmbedError, Embedder};
 use app::model::id::MaterialId;
