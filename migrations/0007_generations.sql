@@ -60,6 +60,16 @@ CREATE TRIGGER generations_vector_removed AFTER DELETE ON embeddings BEGIN
     ON CONFLICT (user_id) DO UPDATE SET search = excluded.search;
 END;
 
+CREATE TRIGGER generations_tag_added AFTER INSERT ON material_tags BEGIN
+    INSERT INTO generations (user_id, materials, search) VALUES (new.user_id, random(), random())
+    ON CONFLICT (user_id) DO UPDATE SET materials = excluded.materials, search = excluded.search;
+END;
+
+CREATE TRIGGER generations_tag_removed AFTER DELETE ON material_tags BEGIN
+    INSERT INTO generations (user_id, materials, search) VALUES (old.user_id, random(), random())
+    ON CONFLICT (user_id) DO UPDATE SET materials = excluded.materials, search = excluded.search;
+END;
+
 CREATE TRIGGER generations_event_added AFTER INSERT ON events BEGIN
     INSERT INTO generations (user_id, activity) VALUES (new.user_id, random())
     ON CONFLICT (user_id) DO UPDATE SET activity = excluded.activity;

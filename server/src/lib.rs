@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod analytics;
 pub mod backup;
 pub mod cache;
+pub mod changeover;
 pub mod changes;
 pub mod clock;
 pub mod coach;
@@ -275,6 +276,13 @@ impl Application {
             state.slot.clone(),
             embedder,
             ingest::chunk::estimate_tokens,
+            stopping.clone(),
+        ));
+        workers.spawn(changeover::watch(
+            state.db.clone(),
+            state.slot.clone(),
+            Arc::clone(&state.config),
+            Arc::clone(&state.changes),
             stopping.clone(),
         ));
         workers.close();

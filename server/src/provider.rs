@@ -122,6 +122,8 @@ pub struct EmbedderSlot(Arc<Slot>);
 
 struct Slot {
     content: RwLock<Content>,
+    /// Of whose vectors there are still some; it only embeds questions.
+    standby: RwLock<Option<Arc<dyn Embedder>>>,
     filled: watch::Sender<bool>,
 }
 
@@ -137,6 +139,7 @@ impl EmbedderSlot {
             content: RwLock::new(Content::Missing(
                 "The embedding model is still being loaded.".to_owned(),
             )),
+            standby: RwLock::new(None),
             filled: watch::Sender::new(false),
         }))
     }
@@ -153,6 +156,18 @@ impl EmbedderSlot {
     pub fn fill(&self, embedder: Arc<dyn Embedder>) {
         *self.write() = Content::Present(embedder);
         self.0.filled.send_replace(true);
+    }
+
+    /// The embedder that was used before, while its vectors are still searched.
+    pub fn standby(&self) -> Option<Arc<dyn Embedder>> {
+        let standby = self.0.standby.read();
+        standby.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps the embedder that was used before for questions, or lets it go.
+    pub fn stand_by(&self, embedder: Option<Arc<dyn Embedder>>) {
+        let standby = self.0.standby.write();
+        *standby.unwrap_or_else(PoisonError::into_inner) = embedder;
     }
 
     /// Turns true when the slot is filled.
@@ -190,6 +205,19 @@ impl EmbedderSlot {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The built-in embedder, for whoever still needs it beside the one that is set; `None` when that is
+/// the built-in one itself, or its model is not there.
+pub async fn builtin_beside(
+    source: &EmbedderConfig,
+    model_dir: &Path,
+) -> Option<Arc<dyn Embedder>> {
+    if matches!(source, EmbedderConfig::Builtin) {
+        return None;
+    }
+    let embedder = load(model_dir).await.ok()?;
+    Some(Arc::new(embedder))
 }
 
 /// Fills `slot` from `source`: at once when that is possible, else as soon as it is, looking again

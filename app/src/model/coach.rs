@@ -113,6 +113,9 @@ pub struct Passage {
     /// How near its meaning is to the question's, -1 to 1; none when that was not compared.
     #[serde(default)]
     pub score_meaning: Option<f32>,
+    /// Where on its page it was joined from neighbours, in order; only the server needs to know.
+    #[serde(skip)]
+    pub seams: Vec<u32>,
 }
 
 /// A place an answer points to, checked against the page.

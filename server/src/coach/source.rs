@@ -17,7 +17,7 @@ const TAIL_CHARS: usize = 60;
 #[derive(Clone, Debug)]
 pub struct Source {
     pub passage: Passage,
-    /// At least one, in order.
+    /// At least one, in order; a page twice where two of its stretches were joined.
     pub pages: Vec<SourcePage>,
 }
 
@@ -61,7 +61,10 @@ pub async fn load(db: &Db, user: UserId, passages: Vec<Passage>) -> Stored<Vec<S
             if let Some(text) = text
                 && let Some(span) = span_on(&passage, number, &text)
             {
-                pages.push(SourcePage { number, text, span });
+                for span in cut(span, &passage.seams) {
+                    let text = text.clone();
+                    pages.push(SourcePage { number, text, span });
+                }
             }
         }
         if !pages.is_empty() {
@@ -69,6 +72,20 @@ pub async fn load(db: &Db, user: UserId, passages: Vec<Passage>) -> Stored<Vec<S
         }
     }
     Ok(sources)
+}
+
+/// The stretches a span was joined from, without what they share: quotes are chosen from them as if
+/// they had not been joined, for where a page's lines are broken is read from a whole stretch.
+fn cut(span: Span, seams: &[u32]) -> Vec<Span> {
+    let mut start = span.start;
+    let mut stretches = Vec::with_capacity(seams.len() + 1);
+    for end in seams.iter().copied().chain([span.end]) {
+        if start < end && end <= span.end {
+            stretches.push(Span { start, end });
+            start = end;
+        }
+    }
+    stretches
 }
 
 /// What of page `number` belongs to the passage.
@@ -130,6 +147,7 @@ pub fn of_texts(texts: &[&str]) -> Vec<Source> {
                     score: 1.0,
                     score_words: 1.0,
                     score_meaning: None,
+                    seams: Vec::new(),
                 },
                 pages: vec![SourcePage {
                     number: 1,

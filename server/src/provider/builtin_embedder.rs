@@ -25,7 +25,7 @@ use turns::Turns;
 use weights::{HIDDEN, Weights};
 
 /// Names the model in the embeddings table. Changes when vectors would no longer compare.
-const ID: &str = "all-MiniLM-L6-v2/1";
+pub const ID: &str = "all-MiniLM-L6-v2/1";
 /// Names it to a student.
 const LABEL: &str = "all-MiniLM-L6-v2 on this server";
 /// Tokens of one text the model looks at, the two special ones included; what follows is not seen.

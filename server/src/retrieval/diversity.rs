@@ -7,37 +7,29 @@ use std::collections::HashSet;
 
 /// Passages of one page that may stand before those of other pages.
 const PER_PAGE: usize = 2;
-/// Characters of a passage that has grown by its neighbours: what a prompt takes of one
-/// ([`crate::coach::prompt`]); two or three chunks.
+/// Characters of a passage that has grown by its neighbours: what a prompt takes of one; two or three
+/// chunks.
 const GROWN_MAX_CHARS: u32 = 3_000;
 /// Characters of white space between two chunks that follow each other: a paragraph's end, a line
 /// of blanks.
 const GAP_MAX_CHARS: u32 = 8;
 
 /// The first `limit` of `ranked` (the best first). The same words again, or a stretch mostly inside
-/// one already taken, are left out; the neighbour of one taken is added to it; a page's third
-/// passage waits until the other pages have had their turn.
-pub fn arrange(ranked: Vec<(StoredPassage, Hit)>, limit: usize) -> Vec<(StoredPassage, Hit)> {
+/// one already taken, are left out; a page's third passage waits until the other pages have had
+/// their turn. Also answers whether more candidates could not change it.
+pub fn chosen(
+    ranked: Vec<(StoredPassage, Hit)>,
+    limit: usize,
+) -> (Vec<(StoredPassage, Hit)>, bool) {
     let mut texts = HashSet::new();
     let mut taken: Vec<(StoredPassage, Hit)> = Vec::new();
     let mut waiting = Vec::new();
     for (passage, hit) in ranked {
-        let words: Vec<&str> = passage.text.split_whitespace().collect();
-        if !texts.insert(words.join(" ")) {
-            continue;
-        }
-        if taken
-            .iter()
-            .any(|(other, _)| mostly_inside(other, &passage))
-        {
-            continue;
-        }
-        if let Some((other, found)) = taken.iter_mut().find(|(other, _)| touches(other, &passage)) {
-            grow(other, &passage);
-            found.take_in(&hit);
-            continue;
-        }
         if taken.len() == limit {
+            break;
+        }
+        let words: Vec<&str> = passage.text.split_whitespace().collect();
+        if !texts.insert(words.join(" ")) || repeats(&taken, &passage) {
             continue;
         }
         let on_same_page = taken.iter().filter(|(other, _)| same_page(other, &passage));
@@ -47,10 +39,38 @@ pub fn arrange(ranked: Vec<(StoredPassage, Hit)>, limit: usize) -> Vec<(StoredPa
             waiting.push((passage, hit));
         }
     }
-    let room = limit - taken.len();
-    taken.extend(waiting.into_iter().take(room));
+    let is_final = taken.len() == limit;
+    for (passage, hit) in waiting {
+        if taken.len() == limit {
+            break;
+        }
+        if !repeats(&taken, &passage) {
+            taken.push((passage, hit));
+        }
+    }
     taken.sort_by(|left, right| right.1.score.total_cmp(&left.1.score));
-    taken
+    (taken, is_final)
+}
+
+/// Adds each of the chosen passages to the better one it touches, if there is one. Only what was good
+/// enough by itself is joined: with every neighbour that was found at all, quotes were picked from
+/// worse text.
+pub fn joined_neighbours(taken: Vec<(StoredPassage, Hit)>) -> Vec<(StoredPassage, Hit)> {
+    let mut whole: Vec<(StoredPassage, Hit)> = Vec::with_capacity(taken.len());
+    for (passage, hit) in taken {
+        match whole.iter_mut().find(|(other, _)| touches(other, &passage)) {
+            Some((other, found)) => {
+                grow(other, &passage);
+                found.take_in(&hit);
+            }
+            None => whole.push((passage, hit)),
+        }
+    }
+    whole
+}
+
+fn repeats(taken: &[(StoredPassage, Hit)], passage: &StoredPassage) -> bool {
+    taken.iter().any(|(other, _)| mostly_inside(other, passage))
 }
 
 fn same_page(left: &StoredPassage, right: &StoredPassage) -> bool {
@@ -99,6 +119,9 @@ fn in_order<'a>(
 fn grow(passage: &mut StoredPassage, neighbour: &StoredPassage) {
     let (first, second) = in_order(passage, neighbour);
     let text = joined(&first.text, &second.text);
+    let seam = first.span.end.min(second.span.end);
+    passage.seams.push(seam);
+    passage.seams.sort_unstable();
     passage.span.start = passage.span.start.min(neighbour.span.start);
     passage.span.end = passage.span.end.max(neighbour.span.end);
     passage.text = text;
@@ -106,17 +129,16 @@ fn grow(passage: &mut StoredPassage, neighbour: &StoredPassage) {
 
 /// Two stretches as one: what the first ends with and the second begins with is said once.
 fn joined(first: &str, second: &str) -> String {
-    // They share whole sentences, so that what is shared ends where a word ends.
+    // They share whole sentences: what is shared begins and ends where a word does.
+    let at_edge = |side: Option<char>| side.is_none_or(char::is_whitespace);
     let shared = (1..=second.len().min(first.len()))
         .rev()
         .filter(|end| second.is_char_boundary(*end))
-        .filter(|end| {
-            second[*end..]
-                .chars()
-                .next()
-                .is_none_or(char::is_whitespace)
+        .filter(|end| at_edge(second[*end..].chars().next()))
+        .find(|end| {
+            let before = first.strip_suffix(&second[..*end]);
+            before.is_some_and(|before| at_edge(before.chars().next_back()))
         })
-        .find(|end| first.ends_with(&second[..*end]))
         .unwrap_or_default();
     let rest = &second[shared..];
     if shared == 0 {
@@ -142,6 +164,7 @@ mod tests {
             span: Span { start, end },
             section: None,
             text: format!("text {id}"),
+            seams: Vec::new(),
         };
         let hit = Hit {
             chunk: id,
@@ -150,6 +173,10 @@ mod tests {
             cosine: None,
         };
         (passage, hit)
+    }
+
+    fn arrange(ranked: Vec<(StoredPassage, Hit)>, limit: usize) -> Vec<(StoredPassage, Hit)> {
+        joined_neighbours(chosen(ranked, limit).0)
     }
 
     fn ids(list: &[(StoredPassage, Hit)]) -> Vec<i64> {

@@ -133,9 +133,10 @@ impl Library {
                 }
                 None => reader.add(&mut self.index, &passage.text),
             }
-            let vector = match self.places.len() <= VECTORS_MAX {
-                true => passage.numbers(self.dimension)?,
-                false => None,
+            let vector = if self.places.len() <= VECTORS_MAX {
+                passage.numbers(self.dimension)?
+            } else {
+                None
             };
             self.matrix.push(vector.as_deref());
         }

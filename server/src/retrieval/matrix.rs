@@ -7,7 +7,7 @@
 //! those of one subject, share a direction that says nothing about which of them is meant; taking
 //! their mean away leaves what tells them apart (Mu and Viswanath, "All-but-the-Top",
 //! <https://arxiv.org/abs/1702.01417>). On MedQuAD this raised nDCG@10 by meaning from .786 to .801
-//! and fused from .825 to .836.
+//! and fused from .827 to .836 (one vector a document; cut into chunks .806 and .833).
 
 mod scan;
 

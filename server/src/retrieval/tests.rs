@@ -4,7 +4,7 @@
 mod kept;
 
 use super::*;
-use crate::provider::{EmbedError, Embedder};
+use crate::{changeover, provider::EmbedError};
 use app::model::id::MaterialId;
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -330,16 +330,8 @@ async fn only_what_the_filter_lets_through_is_ranked() {
     };
     assert!(search(tagged("exam")).await.passages.is_empty());
     let tags = [" Exam ".to_owned()];
-    assert!(
-        materials::tags::set(&desk.db, ANNA, material, &tags)
-            .await
-            .unwrap()
-    );
-    assert!(
-        !materials::tags::set(&desk.db, BEN, material, &tags)
-            .await
-            .unwrap()
-    );
+    assert!(tags::set(&desk.db, ANNA, material, &tags).await.unwrap());
+    assert!(!tags::set(&desk.db, BEN, material, &tags).await.unwrap());
     assert_eq!(search(tagged("EXAM")).await.passages.len(), 3);
     assert!(search(tagged("other")).await.passages.is_empty());
 }
@@ -362,4 +354,77 @@ async fn every_passage_says_by_what_it_was_found() {
     desk.forget_vectors("arrest").await;
     let found = desk.search(ANNA, "arrest").await;
     assert_eq!(found.passages[0].score_meaning, None);
+}
+
+/// Another embedder, whose vectors have another length.
+struct Lengths;
+
+#[async_trait]
+impl Embedder for Lengths {
+    fn id(&self) -> &str {
+        "lengths"
+    }
+
+    fn label(&self) -> String {
+        "lengths".to_owned()
+    }
+
+    fn dimension(&self) -> usize {
+        2
+    }
+
+    async fn embed_documents(
+        &self,
+        texts: Vec<String>,
+    ) -> Result<Vec<Option<Vec<f32>>>, EmbedError> {
+        Ok(texts.iter().map(|_| Some(vec![1.0, 0.0])).collect())
+    }
+
+    async fn embed_query(&self, _: &str) -> Result<Vec<f32>, EmbedError> {
+        Ok(vec![1.0, 0.0])
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        text.len()
+    }
+}
+
+#[tokio::test]
+async fn the_old_embedder_answers_until_the_new_one_is_complete_and_then_its_vectors_are_freed() {
+    let desk = Desk::open().await;
+    desk.add(ANNA, "Every heart beat ejects a volume.").await;
+    desk.add(ANNA, "Yeast makes bread rise overnight.").await;
+    desk.slot.fill(Arc::new(Lengths));
+    desk.slot.stand_by(Some(Arc::new(Topics)));
+    let best = async || {
+        let found = desk.search(ANNA, "cardiac").await;
+        assert!(found.by_meaning && found.problem.is_none());
+        (texts(&found)[0].to_owned(), found.passages[1].score_meaning)
+    };
+    let by_old = ("Every heart beat ejects a volume.".to_owned(), Some(0.0));
+    assert_eq!(best().await, by_old);
+
+    let embed = async |word: &str| {
+        let mut tx = desk.db.write().await.unwrap();
+        sqlx::query(
+            "INSERT INTO embeddings (chunk_id, embedder, vector)
+             SELECT id, 'lengths', $2 FROM chunks WHERE instr(text, $1) > 0",
+        )
+        .bind(word.to_owned())
+        .bind([1.0_f32, 0.0].map(f32::to_le_bytes).concat())
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+    };
+    embed("heart").await;
+    assert_eq!(best().await, by_old);
+    assert_eq!(changeover::free(&desk.db, &desk.slot).await.unwrap(), 1);
+    assert!(vectors::is_used(&desk.db, "topics").await.unwrap());
+
+    embed("bread").await;
+    assert_eq!(best().await.1, Some(1.0));
+    assert_eq!(changeover::free(&desk.db, &desk.slot).await.unwrap(), 0);
+    assert!(!vectors::is_used(&desk.db, "topics").await.unwrap());
+    assert_eq!(best().await.1, Some(1.0));
 }

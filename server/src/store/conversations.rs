@@ -419,6 +419,7 @@ async fn passages(
                 score: row.score,
                 score_words: row.score_words,
                 score_meaning: row.score_meaning,
+                seams: Vec::new(),
             });
     }
     Ok(by_message)

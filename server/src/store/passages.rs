@@ -27,6 +27,8 @@ pub struct StoredPassage {
     /// The title it stands under.
     pub section: Option<String>,
     pub text: String,
+    /// Where on its page it was joined from neighbours, in order; empty as it is stored.
+    pub seams: Vec<u32>,
 }
 
 /// Says when what is searched of a material has changed: two equal prints mean the same passages with
@@ -178,6 +180,7 @@ fn passage(
         },
         section,
         text,
+        seams: Vec::new(),
     }
 }
 

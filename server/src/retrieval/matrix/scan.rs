@@ -1,6 +1,6 @@
 //! The products a search spends its time on: in 8-bit numbers over all rows, and in full for a few.
-//! Compiled a second time for processors with AVX2, which take 16 numbers at once: 0.13 ms instead of
-//! 0.42 for 5,000 rows of 384 numbers, without a line that is written twice.
+//! Compiled a second time for processors with AVX2, without a line that is written twice: 0.11 ms
+//! instead of 0.35 for 5,000 rows of 384 numbers (0.30 in full numbers), 2.6 ms for 100,000 (9.5).
 
 /// Partial sums kept side by side, so that the compiler vectorises the product.
 const LANES: usize = 16;
@@ -8,13 +8,18 @@ const LANES: usize = 16;
 /// The products of each row of `small` with `vector`, still to be multiplied by the rows' scales.
 pub fn products(small: &[i8], dimension: usize, vector: &[f32]) -> Vec<f32> {
     let (question, scale) = question(vector, dimension);
+    let mut products = vec![0.0; small.len() / dimension.max(1)];
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor was just asked; the function needs nothing else.
         #[allow(unsafe_code)]
-        return unsafe { products_avx2(small, &question, scale) };
+        unsafe {
+            fill_avx2(&mut products, small, &question, scale);
+        }
+        return products;
     }
-    all_products(small, &question, scale)
+    fill(&mut products, small, &question, scale);
+    products
 }
 
 /// # Safety
@@ -22,34 +27,45 @@ pub fn products(small: &[i8], dimension: usize, vector: &[f32]) -> Vec<f32> {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[allow(unsafe_code)]
-unsafe fn products_avx2(small: &[i8], question: &[i16], scale: f32) -> Vec<f32> {
-    all_products(small, question, scale)
+unsafe fn fill_avx2(products: &mut [f32], small: &[i8], question: &[i16], scale: f32) {
+    fill(products, small, question, scale);
 }
 
+/// Counted loops: what iterators call is not always compiled into this function, and then neither
+/// knows the processor nor keeps the sums in registers.
 #[inline(always)]
-fn all_products(small: &[i8], question: &[i16], scale: f32) -> Vec<f32> {
-    small
-        .chunks_exact(question.len().max(1))
-        .map(|row| product(row, question) as f32 * scale)
-        .collect()
-}
-
-#[inline(always)]
-fn product(row: &[i8], question: &[i16]) -> i32 {
-    let (row, row_rest) = row.as_chunks::<LANES>();
-    let (question, question_rest) = question.as_chunks::<LANES>();
-    let mut sums = [0_i32; LANES];
-    for (a, b) in row.iter().zip(question) {
-        for ((sum, x), y) in sums.iter_mut().zip(a).zip(b) {
-            *sum += i32::from(*x) * i32::from(*y);
+fn fill(products: &mut [f32], small: &[i8], question: &[i16], scale: f32) {
+    let (blocks, rest) = question.as_chunks::<LANES>();
+    let mut start = 0;
+    let mut row = 0;
+    while row < products.len() {
+        let (numbers, last) = small[start..start + question.len()].as_chunks::<LANES>();
+        let mut sums = [0_i32; LANES];
+        let mut block = 0;
+        while block < blocks.len() {
+            let (left, right) = (&numbers[block], &blocks[block]);
+            let mut lane = 0;
+            while lane < LANES {
+                sums[lane] += i32::from(left[lane]) * i32::from(right[lane]);
+                lane += 1;
+            }
+            block += 1;
         }
+        let mut sum = 0;
+        let mut lane = 0;
+        while lane < LANES {
+            sum += sums[lane];
+            lane += 1;
+        }
+        let mut at = 0;
+        while at < rest.len() {
+            sum += i32::from(last[at]) * i32::from(rest[at]);
+            at += 1;
+        }
+        products[row] = sum as f32 * scale;
+        start += question.len();
+        row += 1;
     }
-    let rest: i32 = row_rest
-        .iter()
-        .zip(question_rest)
-        .map(|(x, y)| i32::from(*x) * i32::from(*y))
-        .sum();
-    sums.iter().sum::<i32>() + rest
 }
 
 /// `vector` in 16-bit numbers and what one of them is worth: so fine that only the rows' rounding
@@ -71,10 +87,16 @@ pub fn dot(left: &[f32], right: &[f32]) -> f32 {
     let (left, left_rest) = left.as_chunks::<LANES>();
     let (right, right_rest) = right.as_chunks::<LANES>();
     let mut sums = [0.0_f32; LANES];
-    for (a, b) in left.iter().zip(right) {
-        for ((sum, x), y) in sums.iter_mut().zip(a).zip(b) {
-            *sum += x * y;
+    let blocks = left.len().min(right.len());
+    let mut block = 0;
+    while block < blocks {
+        let (left, right) = (&left[block], &right[block]);
+        let mut lane = 0;
+        while lane < LANES {
+            sums[lane] += left[lane] * right[lane];
+            lane += 1;
         }
+        block += 1;
     }
     let rest: f32 = left_rest.iter().zip(right_rest).map(|(x, y)| x * y).sum();
     sums.iter().sum::<f32>() + rest
@@ -102,9 +124,8 @@ mod tests {
         let exact = 127.0 * 8_192.0;
         assert!((products(&small, 8_192, &vector)[0] / exact - 1.0).abs() < 1e-3);
         let (numbers, scale) = question(&vector, 8_192);
-        assert_eq!(
-            all_products(&small, &numbers, scale),
-            products(&small, 8_192, &vector)
-        );
+        let mut portable = vec![0.0];
+        fill(&mut portable, &small, &numbers, scale);
+        assert_eq!(portable, products(&small, 8_192, &vector));
     }
 }

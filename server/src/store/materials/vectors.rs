@@ -154,3 +154,67 @@ pub(super) async fn insert(
     .await?;
     Ok(())
 }
+
+/// Whether any vector of this embedder is stored.
+pub async fn is_used(db: &Db, embedder: &str) -> Stored<bool> {
+    Ok(
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM embeddings WHERE embedder = $1)")
+            .bind(embedder)
+            .fetch_one(db.read())
+            .await?,
+    )
+}
+
+/// The users who have vectors of other embedders than this one.
+pub async fn users_of_others(db: &Db, embedder: &str) -> Stored<Vec<UserId>> {
+    let ids: Vec<uuid::Uuid> = sqlx::query_scalar(
+        "SELECT u.id FROM users u WHERE EXISTS ( \
+             SELECT 1 FROM chunks c JOIN embeddings e ON e.chunk_id = c.id \
+             WHERE c.user_id = u.id AND e.embedder <> $1)",
+    )
+    .bind(embedder)
+    .fetch_all(db.read())
+    .await?;
+    Ok(ids.into_iter().map(UserId::new).collect())
+}
+
+/// Whether each of the user's passages has a vector of this embedder or was refused one.
+pub async fn is_settled(db: &Db, user: UserId, embedder: &str) -> Stored<bool> {
+    Ok(sqlx::query_scalar(
+        "SELECT NOT EXISTS (SELECT 1 FROM chunks c WHERE c.user_id = $1 AND NOT EXISTS ( \
+             SELECT 1 FROM embeddings e WHERE e.chunk_id = c.id AND e.embedder = $2))",
+    )
+    .bind(user.uuid())
+    .bind(embedder)
+    .fetch_one(db.read())
+    .await?)
+}
+
+/// Whether the user has vectors of this embedder.
+pub async fn has_any(db: &Db, user: UserId, embedder: &str) -> Stored<bool> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM chunks c JOIN embeddings e ON e.chunk_id = c.id \
+         WHERE c.user_id = $1 AND e.embedder = $2)",
+    )
+    .bind(user.uuid())
+    .bind(embedder)
+    .fetch_one(db.read())
+    .await?)
+}
+
+/// Removes up to `limit` of the user's vectors that are not of this embedder; how many were.
+pub async fn free_others(db: &Db, user: UserId, embedder: &str, limit: usize) -> Stored<u64> {
+    let mut tx = db.write().await?;
+    let freed = sqlx::query(
+        "DELETE FROM embeddings WHERE (chunk_id, embedder) IN ( \
+             SELECT e.chunk_id, e.embedder FROM chunks c JOIN embeddings e ON e.chunk_id = c.id \
+             WHERE c.user_id = $1 AND e.embedder <> $2 LIMIT $3)",
+    )
+    .bind(user.uuid())
+    .bind(embedder)
+    .bind(big(limit))
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(freed.rows_affected())
+}
