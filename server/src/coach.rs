@@ -21,7 +21,7 @@ use crate::{
         EmbedderSlot,
         chat::{Chat, ChatError, ChatRequest},
     },
-    retrieval::{Found, Retrieval, RetrievalError},
+    retrieval::{Found, Retrieval},
     services,
     store::{Db, StoreError, conversations, materials},
 };
@@ -352,15 +352,7 @@ impl Coach {
             .retrieval
             .search(user, text, PASSAGES)
             .await
-            .map_err(|error| match error {
-                RetrievalError::Store(error) => services::store_error(&error),
-                #[allow(unreachable_patterns)]
-                other => services::told(
-                    ErrorKind::Internal,
-                    "Your materials could not be searched. Try again; if it stays, look at the server's log.",
-                    &other,
-                ),
-            })?;
+            .map_err(|error| services::search_error(&error))?;
         let passages = if covered { passages } else { Vec::new() };
         let sources = source::load(&self.db, user, passages)
             .await

@@ -174,9 +174,10 @@ impl Application {
             OpenError::Store(error) => StartError::Database(error),
         })?;
         let renderer = Arc::new(renderer);
+        let retrieval = Retrieval::new(db.clone(), slot.clone(), Arc::clone(&changes));
         let coach = Coach::new(
             db.clone(),
-            Retrieval::new(db.clone(), slot.clone(), Arc::clone(&changes)),
+            retrieval.clone(),
             slot.clone(),
             provider::chat::chat_from(&config.chat, slot.clone())?,
             Arc::clone(&analytics),
@@ -188,6 +189,7 @@ impl Application {
             Arc::clone(&accounts),
             Arc::clone(&ingest),
             Arc::clone(&renderer),
+            retrieval,
             Arc::clone(&coach),
             Arc::clone(&analytics),
         );

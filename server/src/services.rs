@@ -9,22 +9,23 @@ use crate::{
     find::Needle,
     ingest::{Ingest, IngestError, files},
     render::{RenderError, Renderer},
+    retrieval::{Retrieval, RetrievalError},
     store::{Db, StoreError, materials, reading},
 };
 use app::{
     charts,
     error::{AppError, ErrorKind},
     model::{
-        account::Profile,
-        analytics::{AnalyticsPage, Overview, Standing},
-        coach::{CoachStatus, Conversation, ConversationSummary},
+        account::{AccessToken, Profile},
+        analytics::{AnalyticsPage, DayActivity, Overview, Standing},
+        coach::{CoachStatus, Conversation, ConversationSummary, Question},
         id::{ConversationId, MaterialId, UserId},
         material::{
-            Area, FIND_MAX_CHARS, HITS_MAX, HighlightRequest, Material, OutlineEntry, PageFault,
-            PageHit, PageView, Span, TITLE_MAX_CHARS,
+            Area, FIND_MAX_CHARS, HITS_MAX, HighlightRequest, ListPlace, Material, OutlineEntry,
+            PageFault, PageHit, PageView, Span, TITLE_MAX_CHARS,
         },
     },
-    ports::{self, Answer, Services},
+    ports::{self, Answer, SearchAnswer, Services},
 };
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -36,6 +37,8 @@ const DAYS_MAX: u32 = 365;
 const DOCUMENT_PASSWORD_MAX_BYTES: usize = 127;
 /// Pages searched in one go: little enough to hold in memory whatever is on them.
 const PAGES_AT_ONCE: u32 = 20;
+/// Passages among which those of the wanted materials are looked for: as many as are fused.
+const FILTERED_FROM: usize = 100;
 /// Stretches of a page that are looked for on its picture in one request.
 const SPANS_MAX: usize = HITS_MAX + 1;
 
@@ -45,6 +48,7 @@ pub fn services(
     accounts: Arc<Accounts>,
     ingest: Arc<Ingest>,
     renderer: Arc<Renderer>,
+    retrieval: Retrieval,
     coach: Arc<Coach>,
     analytics: Arc<Analytics>,
 ) -> Services {
@@ -55,6 +59,7 @@ pub fn services(
             ingest,
             renderer,
         }),
+        search: Arc::new(SearchPort(retrieval)),
         coach: Arc::new(CoachPort(coach)),
         analytics: Arc::new(AnalyticsPort(analytics)),
     }
@@ -182,6 +187,17 @@ struct MaterialsPort {
 impl ports::Materials for MaterialsPort {
     async fn list(&self, user: UserId) -> Answer<Vec<Material>> {
         materials::list(&self.db, user)
+            .await
+            .map_err(|error| store_error(&error))
+    }
+
+    async fn list_after(
+        &self,
+        user: UserId,
+        after: Option<ListPlace>,
+        limit: u32,
+    ) -> Answer<Vec<Material>> {
+        materials::list_after(&self.db, user, after, limit)
             .await
             .map_err(|error| store_error(&error))
     }
@@ -400,6 +416,51 @@ fn on_page(place: materials::ChunkPlace, page: u32) -> Span {
     }
 }
 
+struct SearchPort(Retrieval);
+
+/// What a search that broke off is called towards a user.
+pub fn search_error(error: &RetrievalError) -> AppError {
+    match error {
+        RetrievalError::Store(error) => store_error(error),
+        #[allow(unreachable_patterns)]
+        other => told(
+            ErrorKind::Internal,
+            "Your materials could not be searched. Try again; if it stays, look at the server's log.",
+            other,
+        ),
+    }
+}
+
+#[async_trait]
+impl ports::Search for SearchPort {
+    async fn search(
+        &self,
+        user: UserId,
+        query: &Question,
+        limit: u32,
+        materials: Option<&[MaterialId]>,
+    ) -> Answer<SearchAnswer> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        // The only place where a search is narrowed to materials: the retrieval itself knows no such
+        // filter yet, so that more is asked for than is kept.
+        let asked = if materials.is_some() {
+            limit.max(FILTERED_FROM)
+        } else {
+            limit
+        };
+        let found = self.0.search(user, query.as_str(), asked).await;
+        let mut passages = found.map_err(|error| search_error(&error))?.passages;
+        if let Some(wanted) = materials {
+            passages.retain(|passage| wanted.contains(&passage.material_id));
+            passages.truncate(limit);
+        }
+        Ok(SearchAnswer {
+            passages,
+            cached: false,
+        })
+    }
+}
+
 struct CoachPort(Arc<Coach>);
 
 fn coach_error(error: &CoachError) -> AppError {
@@ -470,13 +531,16 @@ impl ports::Analytics for AnalyticsPort {
             .map_err(|error| analytics_error(&error))
     }
 
+    async fn days(&self, user: UserId, days: u32) -> Answer<Vec<DayActivity>> {
+        self.0
+            .days(user, parse_days(days)?)
+            .await
+            .map_err(|error| analytics_error(&error))
+    }
+
     async fn page(&self, user: UserId, days: u32) -> Answer<AnalyticsPage> {
         let overview = self.overview(user, days).await?;
-        let days = self
-            .0
-            .days(user, days)
-            .await
-            .map_err(|error| analytics_error(&error))?;
+        let days = self.days(user, days).await?;
         Ok(AnalyticsPage {
             overview,
             calendar_chart: charts::calendar(&days),
@@ -500,7 +564,8 @@ impl ports::Analytics for AnalyticsPort {
     }
 }
 
-fn account_error(error: &AccountError) -> AppError {
+/// What a failed step on an account is called towards a user.
+pub fn account_error(error: &AccountError) -> AppError {
     match error {
         AccountError::Store(error) => store_error(error),
         AccountError::Invalid(sentence) => AppError::invalid(*sentence),
@@ -527,6 +592,13 @@ impl ports::Accounts for AccountsPort {
     async fn set_time_zone(&self, user: UserId, time_zone: &str) -> Answer<Profile> {
         self.0
             .set_time_zone(user, time_zone)
+            .await
+            .map_err(|error| account_error(&error))
+    }
+
+    async fn access_tokens(&self, user: UserId) -> Answer<Vec<AccessToken>> {
+        self.0
+            .access_tokens(user)
             .await
             .map_err(|error| account_error(&error))
     }
