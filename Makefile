@@ -2,7 +2,7 @@
 # Settings come from the environment or from .env (see .env.example).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test check bench bench-ingest bench-embed eval watch model screenshots bench-extract clean
+.PHONY: help setup run build test check bench bench-ingest bench-embed eval api-check watch model screenshots bench-extract clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -21,6 +21,9 @@ test: ## Everything: format, lints, Rust tests, browser tests; installs what it 
 
 check: ## Format, lints and type checks; no tests, no browser
 	@scripts/check.sh
+
+api-check: ## Hold the API of the built server against its own description, with Schemathesis from PyPI
+	@scripts/schemathesis.sh
 
 bench: ## Measure start-up, memory, first-visit bytes and CPU per page of the release build
 	@scripts/bench.sh

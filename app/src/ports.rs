@@ -5,18 +5,19 @@
 use crate::{
     error::AppError,
     model::{
-        account::Profile,
+        account::{AccessToken, Profile},
         admin::CachePage,
-        analytics::{AnalyticsPage, Overview, Standing},
-        coach::{CoachStatus, Conversation, ConversationSummary},
+        analytics::{AnalyticsPage, DayActivity, Overview, Standing},
+        coach::{CoachStatus, Conversation, ConversationSummary, Passage, Question},
         id::{ConversationId, MaterialId, UserId},
         material::{
-            Area, HighlightRequest, Material, OutlineEntry, PageFault, PageHit, PageView, Span,
+            Area, HighlightRequest, ListPlace, Material, OutlineEntry, PageFault, PageHit,
+            PageView, Span,
         },
     },
 };
 use async_trait::async_trait;
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// What a port answers.
 pub type Answer<T> = Result<T, AppError>;
@@ -26,6 +27,13 @@ pub type Answer<T> = Result<T, AppError>;
 pub trait Materials: Send + Sync {
     /// All of the user's materials, newest first.
     async fn list(&self, user: UserId) -> Answer<Vec<Material>>;
+    /// At most `limit` of them, newest first, from behind `after`.
+    async fn list_after(
+        &self,
+        user: UserId,
+        after: Option<ListPlace>,
+        limit: u32,
+    ) -> Answer<Vec<Material>>;
     /// One material.
     async fn get(&self, user: UserId, id: MaterialId) -> Answer<Material>;
     /// One page of a material, `page` from 1; `NotFound` past the last.
@@ -69,6 +77,29 @@ pub trait Materials: Send + Sync {
     async fn add_sample(&self, user: UserId) -> Answer<Material>;
 }
 
+/// The words of the student's documents.
+#[async_trait]
+pub trait Search: Send + Sync {
+    /// The passages nearest to `query`, at most `limit`, the best first. With `materials` only theirs
+    /// count; ids that are unknown or somebody else's find nothing.
+    async fn search(
+        &self,
+        user: UserId,
+        query: &Question,
+        limit: u32,
+        materials: Option<&[MaterialId]>,
+    ) -> Answer<SearchAnswer>;
+}
+
+/// What a search found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchAnswer {
+    /// The best first.
+    pub passages: Vec<Passage>,
+    /// Whether the answer was kept from an earlier search.
+    pub cached: bool,
+}
+
 /// Conversations with the coach. Asking itself goes over the socket.
 #[async_trait]
 pub trait Coach: Send + Sync {
@@ -87,6 +118,8 @@ pub trait Coach: Send + Sync {
 pub trait Analytics: Send + Sync {
     /// Figures of the last `days` days (1 to 365, today included).
     async fn overview(&self, user: UserId, days: u32) -> Answer<Overview>;
+    /// Each of the last `days` days (1 to 365), oldest first.
+    async fn days(&self, user: UserId, days: u32) -> Answer<Vec<DayActivity>>;
     /// The whole page: figures, days, charts.
     async fn page(&self, user: UserId, days: u32) -> Answer<AnalyticsPage>;
     /// Level, XP and streak today.
@@ -102,6 +135,8 @@ pub trait Accounts: Send + Sync {
     async fn profile(&self, user: UserId) -> Answer<Profile>;
     /// Sets the time zone days are counted in; refuses an unknown IANA name.
     async fn set_time_zone(&self, user: UserId, time_zone: &str) -> Answer<Profile>;
+    /// The access tokens of the user's programs, newest first.
+    async fn access_tokens(&self, user: UserId) -> Answer<Vec<AccessToken>>;
 }
 
 /// What only the owner of the server may see and do; anybody else finds nothing there.
@@ -118,6 +153,7 @@ pub trait Admin: Send + Sync {
 pub struct Services {
     pub accounts: Arc<dyn Accounts>,
     pub materials: Arc<dyn Materials>,
+    pub search: Arc<dyn Search>,
     pub coach: Arc<dyn Coach>,
     pub analytics: Arc<dyn Analytics>,
     pub admin: Arc<dyn Admin>,
@@ -147,6 +183,27 @@ pub struct FormState {
     pub file_max_bytes: u64,
     /// Files of a plain form that were not taken; `problem` introduces them.
     pub refused_files: Vec<RefusedFile>,
+    /// Why an access token was not made or revoked.
+    pub token_problem: Option<String>,
+    /// The access token that was just made, shown this once.
+    pub new_token: Option<ShownOnce>,
+}
+
+impl FormState {
+    /// Whether the page answers a form that was just sent, rather than being opened.
+    pub fn is_answer(&self) -> bool {
+        self.problem.is_some() || self.token_problem.is_some() || self.new_token.is_some()
+    }
+}
+
+/// A secret on its way to the page that shows it.
+#[derive(Clone)]
+pub struct ShownOnce(pub String);
+
+impl fmt::Debug for ShownOnce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ShownOnce")
+    }
 }
 
 /// A file that was not taken.

@@ -2,12 +2,13 @@
 //! It knows no cookie, no form and no route; times come from the clock it is given.
 //!
 //! Invariants: passwords and session tokens are stored only as hashes; a changed password ends every
-//! other session; an unknown account takes as long to refuse as a wrong password.
+//! other session, but no access token, which she revokes by itself; an unknown account takes as long to refuse as a wrong password.
 
 pub mod email;
 pub mod password;
 pub mod sessions;
 pub mod throttle;
+pub mod tokens;
 
 use crate::{
     clock::Clock,
@@ -52,6 +53,9 @@ pub enum AccountError {
     /// No such account or not its password: never said which.
     #[error("wrong e-mail or password")]
     WrongCredentials,
+    /// The student has as many access tokens as she may.
+    #[error("too many access tokens")]
+    TooManyTokens,
     #[error("the address has an account")]
     EmailTaken,
     #[error("sign-ups are closed")]

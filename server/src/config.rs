@@ -128,6 +128,7 @@ pub struct S3Config {
 pub struct Rates {
     pub questions_per_minute: NonZeroU32,
     pub uploads_per_minute: NonZeroU32,
+    pub searches_per_minute: NonZeroU32,
     pub sign_ups_per_hour: NonZeroU32,
 }
 
@@ -206,6 +207,7 @@ impl Config {
             rates: Rates {
                 questions_per_minute: from.rate("QUESTIONS_PER_MINUTE", 20)?,
                 uploads_per_minute: from.rate("UPLOADS_PER_MINUTE", 30)?,
+                searches_per_minute: from.rate("SEARCHES_PER_MINUTE", 120)?,
                 sign_ups_per_hour: from.rate("SIGNUPS_PER_HOUR", 60)?,
             },
             model_dir,

@@ -5,6 +5,7 @@
 //! carries, compression, the panic net, the host check, the bound on requests at once, the cache's budget, the session, the
 //! origin check; then its handler. Health and the built files need neither session nor origin.
 
+pub mod api;
 pub mod client;
 pub mod events;
 pub mod files;
@@ -25,6 +26,7 @@ pub mod session;
 pub mod site;
 pub mod socket;
 pub mod state;
+pub mod token_forms;
 pub mod tus;
 pub mod upload;
 
@@ -47,6 +49,8 @@ pub fn router(state: AppState) -> Router {
         .route("/signup", post(forms::sign_up))
         .route("/logout", post(forms::sign_out))
         .route("/settings/password", post(forms::change_password))
+        .route("/settings/tokens", post(token_forms::create))
+        .route("/settings/tokens/{id}/revoke", post(token_forms::revoke))
         .route(FUNCTIONS, any(functions::call))
         .route("/metrics", get(health::metrics))
         .fallback(site::file_or_not_found)
@@ -60,8 +64,7 @@ pub fn router(state: AppState) -> Router {
         .merge(tus::routes())
         .route("/files/{id}", get(files::original))
         .route("/files/{id}/pages/{page}", get(pictures::picture))
-        .route("/api/events", get(events::events))
-        .route("/api/chat/ws", get(socket::coach_socket));
+        .route("/api/events", get(events::events));
     let with_session = timed
         .merge(unhurried)
         .layer(from_fn_with_state(state.clone(), origin::guard))
@@ -71,6 +74,8 @@ pub fn router(state: AppState) -> Router {
         .route("/health/ready", get(health::ready))
         .nest("/pkg", site::pkg(&state))
         .merge(with_session)
+        .merge(api::routes(&state))
+        .merge(api::description())
         .layer(from_fn(layers::budget))
         .layer(from_fn_with_state(state.clone(), layers::admit))
         .layer(from_fn_with_state(state.clone(), origin::guard_host))

@@ -173,24 +173,26 @@ impl Application {
         })?;
         let renderer = Arc::new(renderer);
         let caches = Caches::open(&config.cache, db.clone(), clock.clone(), &tasks, &stopping);
+        let retrieval = Retrieval::new(db.clone(), slot.clone(), &caches);
         let coach = Coach::new(
             db.clone(),
-            Retrieval::new(db.clone(), slot.clone(), &caches),
+            retrieval.clone(),
             slot.clone(),
             provider::chat::chat_from(&config.chat, slot.clone())?,
             Arc::clone(&analytics),
             Arc::clone(&changes),
             clock.clone(),
         );
-        let services = services::services(
-            db.clone(),
-            &caches,
-            Arc::clone(&accounts),
-            Arc::clone(&ingest),
-            Arc::clone(&renderer),
-            Arc::clone(&coach),
-            Arc::clone(&analytics),
-        );
+        let services = services::services(services::Parts {
+            db: db.clone(),
+            caches: &caches,
+            accounts: Arc::clone(&accounts),
+            ingest: Arc::clone(&ingest),
+            renderer: Arc::clone(&renderer),
+            retrieval,
+            coach: Arc::clone(&coach),
+            analytics: Arc::clone(&analytics),
+        });
         let (leptos, reload_port) = leptos_options(&config, addr)?;
         let state = AppState {
             limits: Arc::new(Limits::new(&config.rates)),

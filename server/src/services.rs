@@ -10,24 +10,24 @@ use crate::{
     find::Needle,
     ingest::{Ingest, IngestError, files},
     render::{RenderError, Renderer},
-    retrieval::RetrievalError,
+    retrieval::{Filter, Query, Retrieval, RetrievalError},
     store::{Db, StoreError, materials, reading},
 };
 use app::{
     charts,
     error::{AppError, ErrorKind},
     model::{
-        account::{Profile, Role},
+        account::{AccessToken, Profile, Role},
         admin::{CacheNamespace, CachePage},
-        analytics::{AnalyticsPage, Overview, Standing},
-        coach::{CoachStatus, Conversation, ConversationSummary},
+        analytics::{AnalyticsPage, DayActivity, Overview, Standing},
+        coach::{CoachStatus, Conversation, ConversationSummary, Question},
         id::{ConversationId, MaterialId, UserId},
         material::{
-            Area, FIND_MAX_CHARS, HITS_MAX, HighlightRequest, Material, OutlineEntry, PageFault,
-            PageHit, PageView, Span, TITLE_MAX_CHARS,
+            Area, FIND_MAX_CHARS, HITS_MAX, HighlightRequest, ListPlace, Material, OutlineEntry,
+            PageFault, PageHit, PageView, Span, TITLE_MAX_CHARS,
         },
     },
-    ports::{self, Answer, Services},
+    ports::{self, Answer, SearchAnswer, Services},
 };
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -42,16 +42,30 @@ const PAGES_AT_ONCE: u32 = 20;
 /// Stretches of a page that are looked for on its picture in one request.
 const SPANS_MAX: usize = HITS_MAX + 1;
 
+/// What the ports are made of.
+pub struct Parts<'a> {
+    pub db: Db,
+    pub caches: &'a Caches,
+    pub accounts: Arc<Accounts>,
+    pub ingest: Arc<Ingest>,
+    pub renderer: Arc<Renderer>,
+    pub retrieval: Retrieval,
+    pub coach: Arc<Coach>,
+    pub analytics: Arc<Analytics>,
+}
+
 /// Bundles the ports for the pages.
-pub fn services(
-    db: Db,
-    caches: &Caches,
-    accounts: Arc<Accounts>,
-    ingest: Arc<Ingest>,
-    renderer: Arc<Renderer>,
-    coach: Arc<Coach>,
-    analytics: Arc<Analytics>,
-) -> Services {
+pub fn services(parts: Parts<'_>) -> Services {
+    let Parts {
+        db,
+        caches,
+        accounts,
+        ingest,
+        renderer,
+        retrieval,
+        coach,
+        analytics,
+    } = parts;
     Services {
         admin: Arc::new(AdminPort {
             accounts: Arc::clone(&accounts),
@@ -67,6 +81,7 @@ pub fn services(
             ingest,
             renderer,
         }),
+        search: Arc::new(SearchPort(retrieval)),
         coach: Arc::new(CoachPort {
             conversations: Cached::new(caches, Namespace::Conversation, "list", 1),
             conversation: Cached::new(caches, Namespace::Conversation, "page", 1),
@@ -75,6 +90,7 @@ pub fn services(
         analytics: Arc::new(AnalyticsPort {
             overview: Cached::new(caches, Namespace::Analytics, "overview", 1),
             page: Cached::new(caches, Namespace::Analytics, "page", 1),
+            days: Cached::new(caches, Namespace::Analytics, "days", 1),
             standing: Cached::new(caches, Namespace::Analytics, "standing", 1),
             analytics,
         }),
@@ -225,6 +241,22 @@ impl ports::Materials for MaterialsPort {
                 .map_err(|error| store_error(&error))
         };
         answer(self.list.get(user, &[], list).await)
+    }
+
+    async fn list_after(
+        &self,
+        user: UserId,
+        after: Option<ListPlace>,
+        limit: u32,
+    ) -> Answer<Vec<Material>> {
+        let place = after.map_or_else(String::new, |after| format!("{after:?}"));
+        let list = async {
+            materials::list_after(&self.db, user, after, limit)
+                .await
+                .map_err(|error| store_error(&error))
+        };
+        let what = ["after", &*place, &*limit.to_string()];
+        answer(self.list.get(user, &what, list).await)
     }
 
     async fn get(&self, user: UserId, id: MaterialId) -> Answer<Material> {
@@ -441,6 +473,33 @@ fn on_page(place: materials::ChunkPlace, page: u32) -> Span {
     }
 }
 
+struct SearchPort(Retrieval);
+
+#[async_trait]
+impl ports::Search for SearchPort {
+    async fn search(
+        &self,
+        user: UserId,
+        query: &Question,
+        limit: u32,
+        materials: Option<&[MaterialId]>,
+    ) -> Answer<SearchAnswer> {
+        let query = Query {
+            filter: Filter {
+                materials: materials.map(<[MaterialId]>::to_vec),
+                ..Filter::default()
+            },
+            ..Query::new(query.as_str(), usize::try_from(limit).unwrap_or(usize::MAX))
+        };
+        let found = self.0.search(user, &query).await;
+        let found = found.map_err(|error| retrieval_error(&error))?;
+        Ok(SearchAnswer {
+            passages: found.value.passages.clone(),
+            cached: found.cached,
+        })
+    }
+}
+
 struct CoachPort {
     conversations: Cached<Vec<ConversationSummary>>,
     conversation: Cached<Conversation>,
@@ -492,6 +551,7 @@ impl ports::Coach for CoachPort {
 struct AnalyticsPort {
     overview: Cached<Overview>,
     page: Cached<AnalyticsPage>,
+    days: Cached<Vec<DayActivity>>,
     standing: Cached<Standing>,
     analytics: Arc<Analytics>,
 }
@@ -526,14 +586,20 @@ impl ports::Analytics for AnalyticsPort {
         answer(self.overview.get(user, &what, overview).await)
     }
 
+    async fn days(&self, user: UserId, days: u32) -> Answer<Vec<DayActivity>> {
+        let days = parse_days(days)?;
+        let list = async {
+            let list = self.analytics.days(user, days).await;
+            list.map_err(|error| analytics_error(&error))
+        };
+        let what = [&*days.to_string(), &self.analytics.quarter()];
+        answer(self.days.get(user, &what, list).await)
+    }
+
     async fn page(&self, user: UserId, days: u32) -> Answer<AnalyticsPage> {
         let page = async {
             let overview = self.overview(user, days).await?;
-            let days = self
-                .analytics
-                .days(user, days)
-                .await
-                .map_err(|error| analytics_error(&error))?;
+            let days = self.days(user, days).await?;
             Ok(AnalyticsPage {
                 overview,
                 calendar_chart: charts::calendar(&days),
@@ -565,7 +631,8 @@ impl ports::Analytics for AnalyticsPort {
     }
 }
 
-fn account_error(error: &AccountError) -> AppError {
+/// What a failed step on an account is called towards a user.
+pub fn account_error(error: &AccountError) -> AppError {
     match error {
         AccountError::Store(error) => store_error(error),
         AccountError::Invalid(sentence) => AppError::invalid(*sentence),
@@ -597,6 +664,13 @@ impl ports::Accounts for AccountsPort {
     async fn set_time_zone(&self, user: UserId, time_zone: &str) -> Answer<Profile> {
         self.accounts
             .set_time_zone(user, time_zone)
+            .await
+            .map_err(|error| account_error(&error))
+    }
+
+    async fn access_tokens(&self, user: UserId) -> Answer<Vec<AccessToken>> {
+        self.accounts
+            .access_tokens(user)
             .await
             .map_err(|error| account_error(&error))
     }

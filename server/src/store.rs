@@ -4,6 +4,7 @@
 //! SQLite in WAL mode: many readers beside one writer. Every write takes the single writer
 //! connection with `BEGIN IMMEDIATE`, so a write can wait but never fails half-way on a lock.
 
+pub mod access_tokens;
 pub mod accounts;
 pub mod activity;
 pub mod conversations;

@@ -1,6 +1,9 @@
 //! The signed-in account.
 
-use crate::{error::AppError, model::account::Profile};
+use crate::{
+    error::AppError,
+    model::account::{AccessToken, Profile},
+};
 use leptos::prelude::*;
 
 /// Who is signed in; `None` for a visitor.
@@ -14,4 +17,11 @@ pub async fn profile() -> Result<Option<Profile>, AppError> {
 pub async fn set_time_zone(time_zone: String) -> Result<Profile, AppError> {
     let (services, user) = super::signed_in()?;
     services.accounts.set_time_zone(user, &time_zone).await
+}
+
+/// The access tokens of the student's programs, newest first.
+#[server(prefix = "/api/fn", endpoint = "access_tokens")]
+pub async fn access_tokens() -> Result<Vec<AccessToken>, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.accounts.access_tokens(user).await
 }

@@ -54,5 +54,7 @@ id!(/// A file on its way to the server.
     UploadId);
 id!(/// A thread of questions and answers with the coach.
     ConversationId);
+id!(/// A token a student gave to one of her programs.
+    TokenId);
 id!(/// One question or one answer in a conversation.
     MessageId);

@@ -117,6 +117,8 @@ pub struct Material {
     pub state: MaterialState,
     /// Pages that can be searched and read now, also while the rest is still on its way.
     pub pages_searchable: u32,
+    /// Passages it is divided into for the search.
+    pub chunk_count: u32,
     /// Pages that could not be read although the document could; `page_faults` lists them.
     pub page_fault_count: u32,
     /// How fast it moves while it moves.
@@ -206,6 +208,14 @@ pub struct HighlightRequest {
     pub chunk: Option<i64>,
     /// Offsets on the page; wins over `chunk`.
     pub span: Option<Span>,
+}
+
+/// A place in the list of materials, newest first: after the one with this time and id, whether or
+/// not it is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListPlace {
+    pub uploaded_at: DateTime<Utc>,
+    pub id: MaterialId,
 }
 
 /// What became of one uploaded file.

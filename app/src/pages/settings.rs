@@ -1,4 +1,6 @@
-//! `/settings`: the account, its time zone, its password, and the way out.
+//! `/settings`: the account, its time zone, its password, the tokens of its programs, and the way out.
+
+mod tokens;
 
 use crate::{
     api::account::{SetTimeZone, profile},
@@ -66,6 +68,7 @@ impl LazyRoute for SettingsRoute {
                         <button class="button quiet" type="submit">"Change password"</button>
                     </form>
                 </section>
+                <tokens::Tokens />
             </div>
         }
         .into_any()

@@ -285,11 +285,13 @@ impl Refusal {
                 "Many people are signing in right now. Try again in a moment.",
             )
             .after(Duration::from_secs(5)),
-            AccountError::NoRandomness | AccountError::Hashing => Self::from(services::told(
-                app::error::ErrorKind::Internal,
-                "The server could not work with that password. Try again; if it stays, look at the server's log.",
-                error,
-            )),
+            AccountError::NoRandomness | AccountError::Hashing | AccountError::TooManyTokens => {
+                Self::from(services::told(
+                    app::error::ErrorKind::Internal,
+                    "The server could not work with that password. Try again; if it stays, look at the server's log.",
+                    error,
+                ))
+            }
         }
     }
 

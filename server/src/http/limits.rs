@@ -52,6 +52,8 @@ pub struct Limits {
     pub questions: Limit<UserId>,
     /// Files a student may upload.
     pub uploads: Limit<UserId>,
+    /// Searches a student's programs may make.
+    pub searches: Limit<UserId>,
     /// Accounts that may be asked for from one address.
     pub sign_ups: Limit<IpAddr>,
 }
@@ -64,6 +66,7 @@ impl Limits {
         Self {
             questions: Limit::new(rates.questions_per_minute, MINUTE),
             uploads: Limit::new(rates.uploads_per_minute, MINUTE),
+            searches: Limit::new(rates.searches_per_minute, MINUTE),
             sign_ups: Limit::new(rates.sign_ups_per_hour, HOUR),
         }
     }

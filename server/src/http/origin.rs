@@ -2,9 +2,10 @@
 //! addresses rebound to this machine (DNS rebinding). It knows headers only, no session's worth.
 //!
 //! `Sec-Fetch-Site` decides where a browser sends it; else `Origin` must name this very host. With
-//! neither, it is no browser of today, and is let through only without a session cookie.
+//! neither, it is no browser of today, and is let through only without a session cookie. A request
+//! with a good access token needs no check: its cookies were taken off before.
 
-use super::{problem::Problem, session, state::AppState};
+use super::{api::caller::TokenHolder, problem::Problem, session, state::AppState};
 use crate::config::{Config, host_of};
 use axum::{
     extract::{Request, State},
@@ -19,7 +20,9 @@ const GUARDED_PREFIX: &str = "/api/";
 
 /// Guards forms, server functions and socket upgrades.
 pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let allowed = !needs_check(&request)
+    // No browser adds an access token by itself.
+    let allowed = request.extensions().get::<TokenHolder>().is_some()
+        || !needs_check(&request)
         || comes_from_here(
             request.method(),
             request.uri(),

@@ -79,7 +79,7 @@ pub async fn render(
     form: FormState,
     request: Request,
 ) -> Response {
-    let is_plain = PLAIN.contains(&request.uri().path()) || form.problem.is_some();
+    let is_plain = PLAIN.contains(&request.uri().path()) || form.is_answer();
     let host = origin::host(request.uri(), request.headers()).map(str::to_owned);
     let reload_port = state.reload_port;
     let ports = ports(state, visitor);

@@ -8,17 +8,20 @@ use axum::{
 };
 use serde::Serialize;
 use std::time::Duration;
+use utoipa::ToSchema;
 
-/// An answer that is not what was asked for.
-#[derive(Clone, Debug, Serialize)]
+/// What was wrong, as a problem document (RFC 9457).
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The status in words.
     title: &'static str,
+    /// The status of the answer.
     status: u16,
     /// What was wrong and what to do.
     detail: String,
-    /// Finds the log line.
+    /// Finds the line in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
     #[serde(skip)]

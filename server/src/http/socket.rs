@@ -1,17 +1,17 @@
 //! The coach's WebSocket, `/api/chat/ws`: questions in, the answer's events out.
 //! It knows nothing of how an answer comes about; it carries [`ClientMessage`] and [`CoachEvent`]
-//! as JSON text frames between one browser tab and `coach.ask`.
+//! as JSON text frames between one browser tab, or one of the student's programs, and `coach.ask`.
 //!
 //! Invariants: at most one question in flight per socket; whoever loses the socket loses the
-//! answer's stream (the coach keeps what had been written); no question without a live session.
+//! answer's stream (the coach keeps what had been written); no question without a live session or
+//! access token.
 
 use super::{
+    api::caller::{Credential, Writer},
     limits,
     problem::Problem,
-    session::{SignedIn, Visitor},
     state::AppState,
 };
-use crate::accounts::sessions::SessionToken;
 use app::{
     error::{AppError, ErrorKind},
     model::{
@@ -22,7 +22,10 @@ use app::{
 use axum::{
     extract::{
         State,
-        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code},
+        ws::{
+            CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code,
+            rejection::WebSocketUpgradeRejection,
+        },
     },
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -61,12 +64,22 @@ const SOCKETS_PER_USER: usize = 16;
 /// Opens the socket of one tab.
 pub async fn coach_socket(
     State(state): State<AppState>,
-    SignedIn(profile): SignedIn,
-    Visitor(session): Visitor,
-    upgrade: WebSocketUpgrade,
+    Writer {
+        profile,
+        credential,
+    }: Writer,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let Some(session) = session else {
-        return Problem::signed_out().into_response();
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => {
+            let status = rejection.status();
+            return Problem::new(
+                status,
+                "The coach is asked over a WebSocket at this address.",
+            )
+            .into_response();
+        }
     };
     let Some(seat) = Seat::take(profile.id) else {
         return Problem::new(
@@ -83,7 +96,7 @@ pub async fn coach_socket(
             let line = Line {
                 state,
                 user: profile.id,
-                token: session.token,
+                credential,
                 out,
                 in_flight: None,
             };
@@ -144,7 +157,7 @@ enum End {
 struct Line {
     state: AppState,
     user: UserId,
-    token: SessionToken,
+    credential: Credential,
     out: SplitSink<WebSocket, Message>,
     in_flight: Option<InFlight>,
 }
@@ -236,9 +249,9 @@ impl Line {
                 ))
                 .await;
         }
-        match self.state.accounts.authenticate(&self.token).await {
-            Ok(Some(_)) => {}
-            Ok(None) => {
+        match self.credential.may_write(&self.state.accounts).await {
+            Ok(true) => {}
+            Ok(false) => {
                 self.refuse(AppError::signed_out()).await?;
                 return Err(End::Close(close_code::POLICY, "Signed out."));
             }

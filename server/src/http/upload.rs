@@ -75,10 +75,7 @@ async fn receive(
 ) -> Result<Vec<UploadOutcome>, Problem> {
     let mut outcomes = Vec::new();
     // The whole request bounds each of its files.
-    let bound_bytes = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|bytes| bytes.to_str().ok()?.parse().ok())
-        .unwrap_or(u64::MAX);
+    let bound_bytes = announced_bytes(headers);
     loop {
         let field = match form.next_field().await {
             Ok(Some(field)) => field,
@@ -114,8 +111,16 @@ async fn receive(
     Ok(outcomes)
 }
 
+/// Bytes of the whole body as announced; no bound without that.
+pub fn announced_bytes(headers: &HeaderMap) -> u64 {
+    headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|bytes| bytes.to_str().ok()?.parse().ok())
+        .unwrap_or(u64::MAX)
+}
+
 /// One file from the wire into the library. A refusal is an outcome; a problem ends the request.
-async fn take(
+pub async fn take(
     app: &AppState,
     user: UserId,
     file_name: &str,
@@ -191,7 +196,8 @@ fn refused(file_name: &str, message: &str) -> UploadOutcome {
     }
 }
 
-fn unreadable(error: &MultipartError) -> Problem {
+/// What is wrong with a form that cannot be read on.
+pub fn unreadable(error: &MultipartError) -> Problem {
     match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -201,7 +207,8 @@ fn unreadable(error: &MultipartError) -> Problem {
     }
 }
 
-fn cut_off() -> Problem {
+/// What is said of a form that ended too early.
+pub fn cut_off() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "The upload was cut off before it was complete. Send it again.",

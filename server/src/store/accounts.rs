@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// SHA-256 of a session token.
 pub type TokenHash = [u8; 32];
 
-type ProfileRow = (Uuid, String, String, String);
+pub(super) type ProfileRow = (Uuid, String, String, String);
 
 /// A user about to be stored.
 pub struct NewUser<'a> {
@@ -229,7 +229,7 @@ pub async fn delete_session(db: &Db, token: &TokenHash) -> Stored<()> {
     Ok(())
 }
 
-fn profile_of((id, email, role, time_zone): ProfileRow) -> Stored<Profile> {
+pub(super) fn profile_of((id, email, role, time_zone): ProfileRow) -> Stored<Profile> {
     Ok(Profile {
         id: UserId::new(id),
         email,

@@ -15,7 +15,7 @@ use super::{Db, StoreError, Stored};
 use app::model::{
     coach::PagesSoFar,
     id::{MaterialId, UserId},
-    material::{FailureKind, Material, MaterialState, MediaType, Pace},
+    material::{FailureKind, ListPlace, Material, MaterialState, MediaType, Pace},
 };
 use chrono::{DateTime, Utc};
 use sqlx::{SqliteConnection, SqliteExecutor};
@@ -90,6 +90,7 @@ impl Row {
             page_count,
             empty_pages: small(self.empty_pages),
             pages_searchable: small(self.pages_searchable),
+            chunk_count: small(self.chunk_count),
             page_fault_count: small(self.page_fault_count),
             pace: self
                 .pages_per_second
@@ -113,6 +114,27 @@ pub async fn list(db: &Db, user: UserId) -> Stored<Vec<Material>> {
         "WHERE m.user_id = $1 ORDER BY m.uploaded_at DESC, m.id DESC"
     ))
     .bind(user.uuid())
+    .fetch_all(db.read())
+    .await?;
+    rows.into_iter().map(Row::into_material).collect()
+}
+
+/// At most `limit` of the user's materials, newest first, that stand after `after` in the list.
+pub async fn list_after(
+    db: &Db,
+    user: UserId,
+    after: Option<ListPlace>,
+    limit: u32,
+) -> Stored<Vec<Material>> {
+    let rows: Vec<Row> = sqlx::query_as(select_material!(
+        "WHERE m.user_id = $1 AND ($2 IS NULL OR m.uploaded_at < $2 \
+         OR (m.uploaded_at = $2 AND m.id < $3)) \
+         ORDER BY m.uploaded_at DESC, m.id DESC LIMIT $4"
+    ))
+    .bind(user.uuid())
+    .bind(after.map(|place| place.uploaded_at))
+    .bind(after.map(|place| place.id.uuid()))
+    .bind(i64::from(limit))
     .fetch_all(db.read())
     .await?;
     rows.into_iter().map(Row::into_material).collect()

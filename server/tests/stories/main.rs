@@ -3,6 +3,7 @@
 
 mod accounts;
 mod analytics;
+mod api;
 mod caches;
 mod coach_socket;
 mod crash;

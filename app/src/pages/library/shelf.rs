@@ -279,6 +279,7 @@ mod tests {
             page_count: Some(2),
             empty_pages: 0,
             pages_searchable: 2,
+            chunk_count: 0,
             page_fault_count: 0,
             pace: None,
             note: None,

@@ -1,0 +1,148 @@
+//! `POST /api/search`: the passages of the student's documents that are nearest to a question.
+
+use super::{
+    caller::Reader,
+    input::{Body, within},
+};
+use crate::http::{limits::in_words, problem::Problem, state::AppState};
+use app::model::{
+    coach::{Passage, QUESTION_MAX_CHARS, Question},
+    id::MaterialId,
+};
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Passages of one answer: more than anybody reads, little enough to send at once.
+pub const LIMIT_MAX: u32 = 50;
+const LIMIT_DEFAULT: u32 = 8;
+/// Materials a search can be narrowed to: a semester's.
+pub const MATERIALS_MAX: usize = 100;
+
+/// What to look for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchRequest {
+    /// A question, or some words; not only spaces.
+    #[schema(min_length = 1, max_length = 8000, pattern = r"\S")]
+    query: String,
+    /// Most passages to answer with.
+    #[serde(default = "limit_default")]
+    #[schema(minimum = 1, maximum = 50, default = 8)]
+    limit: u32,
+    /// Only in these materials; those that are not yours find nothing. Without it, in all.
+    #[schema(max_items = 100)]
+    material_ids: Option<Vec<Uuid>>,
+}
+
+fn limit_default() -> u32 {
+    LIMIT_DEFAULT
+}
+
+/// What was found.
+#[derive(Serialize, ToSchema)]
+pub struct SearchResponse {
+    /// The best first.
+    passages: Vec<FoundPassage>,
+    /// Whether the answer was kept from an earlier search.
+    cached: bool,
+}
+
+/// A stretch of a document.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Passage)]
+pub struct FoundPassage {
+    material_id: Uuid,
+    /// The document's title.
+    title: String,
+    /// The title it stands under in the document.
+    #[schema(required)]
+    section: Option<String>,
+    /// Where it begins, from 1.
+    page_first: u32,
+    /// Where it ends.
+    page_last: u32,
+    text: String,
+    /// How well it fits, 0 to 1 within this answer.
+    score: f32,
+}
+
+impl From<Passage> for FoundPassage {
+    fn from(passage: Passage) -> Self {
+        Self {
+            material_id: passage.material_id.uuid(),
+            title: passage.title,
+            section: passage.section,
+            page_first: passage.page_first,
+            page_last: passage.page_last,
+            text: passage.text,
+            score: passage.score,
+        }
+    }
+}
+
+/// Search the documents
+///
+/// By words and by meaning, in everything that is readable so far.
+#[utoipa::path(
+    post, path = "/api/search", tag = "Search", operation_id = "search",
+    request_body = SearchRequest,
+    responses(
+        (status = 200, description = "The passages; none when nothing fits.", body = SearchResponse),
+        (status = 400, description = "The body is no JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large.", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not sent as JSON.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is missing, unknown or out of its bounds.", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many searches in a minute.", body = Problem, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait."))),
+    )
+)]
+pub async fn search(
+    State(app): State<AppState>,
+    Reader(profile): Reader,
+    Body(request): Body<SearchRequest>,
+) -> Result<Json<SearchResponse>, Problem> {
+    let limit = within("limit", request.limit, 1, LIMIT_MAX)?;
+    // As it was sent: the limit of a question is counted without the spaces around it.
+    if request.query.chars().count() > QUESTION_MAX_CHARS {
+        return Err(too_much(format!(
+            "query can hold {QUESTION_MAX_CHARS} characters."
+        )));
+    }
+    let query = Question::parse(&request.query)?;
+    let materials: Option<Vec<MaterialId>> = request
+        .material_ids
+        .map(|ids| ids.into_iter().map(MaterialId::new).collect());
+    if materials
+        .as_ref()
+        .is_some_and(|ids| ids.len() > MATERIALS_MAX)
+    {
+        return Err(too_much(format!(
+            "material_ids can hold {MATERIALS_MAX} ids."
+        )));
+    }
+    if let Err(wait) = app.limits.searches.take(&profile.id) {
+        return Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            format!(
+                "That is more than {} searches in a minute. Try again {}.",
+                app.config.rates.searches_per_minute,
+                in_words(wait)
+            ),
+        )
+        .retry_after(wait));
+    }
+    let found = app
+        .services
+        .search
+        .search(profile.id, &query, limit, materials.as_deref())
+        .await?;
+    Ok(Json(SearchResponse {
+        passages: found.passages.into_iter().map(FoundPassage::from).collect(),
+        cached: found.cached,
+    }))
+}
+
+fn too_much(sentence: String) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, sentence)
+}
