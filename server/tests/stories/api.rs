@@ -142,7 +142,10 @@ async fn a_token_is_shown_once_and_a_revoked_one_is_refused() {
     assert_eq!(tokens[0]["scope"], "read");
     assert!(tokens[0]["last_used_at"].is_string());
 
-    let path = format!("/settings/tokens/{}/revoke", tokens[0]["id"].as_str().unwrap());
+    let path = format!(
+        "/settings/tokens/{}/revoke",
+        tokens[0]["id"].as_str().unwrap()
+    );
     let eve = app.sign_up("eve@example.org").await;
     eve.post_form(&path, &[]).await;
     assert_eq!(
@@ -239,7 +242,10 @@ async fn beside_a_token_the_origin_is_not_asked_and_cookies_are_ignored() {
     let ben = app.sign_up("ben@example.org").await;
     let mut program = Program::of(&app, &mara, "write").await;
     assert_eq!(
-        program.upload("Heart.md", "The heart pumps.").await.status(),
+        program
+            .upload("Heart.md", "The heart pumps.")
+            .await
+            .status(),
         StatusCode::CREATED
     );
     let cookie = ben.cookie().unwrap();
@@ -484,7 +490,10 @@ async fn whatever_is_wrong_with_a_request_is_a_problem_document() {
         .send(Method::PATCH, "/api/materials/", &[], "")
         .await;
     let allowed = answer.headers()[header::ALLOW].to_str().unwrap().to_owned();
-    assert!(allowed.contains("GET") && allowed.contains("POST"), "{allowed}");
+    assert!(
+        allowed.contains("GET") && allowed.contains("POST"),
+        "{allowed}"
+    );
     assert_problem(answer, StatusCode::METHOD_NOT_ALLOWED).await;
 }
 
@@ -521,9 +530,8 @@ async fn the_api_describes_itself_to_programs_and_to_people() {
     assert_eq!(style.status(), StatusCode::OK);
 }
 
-type Socket = tokio_tungstenite::WebSocketStream<
-    tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>,
->;
+type Socket =
+    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// The coach's socket as a program opens it: with a token, without an origin.
 async fn socket(app: &TestApp, token: &str) -> Result<Socket, StatusCode> {
@@ -559,7 +567,10 @@ async fn the_coach_answers_a_program_until_its_token_is_revoked() {
     }
     assert_eq!(types[0], "context");
     let (_, tokens) = mara.call("access_tokens", &[]).await;
-    let path = format!("/settings/tokens/{}/revoke", tokens[0]["id"].as_str().unwrap());
+    let path = format!(
+        "/settings/tokens/{}/revoke",
+        tokens[0]["id"].as_str().unwrap()
+    );
     mara.post_form(&path, &[]).await;
     socket
         .send(Message::text(question.to_string()))
