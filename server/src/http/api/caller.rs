@@ -119,7 +119,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Reader {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let (profile, _, _) = caller(parts)?;
+        let (profile, _, _) = caller(parts).ok_or_else(nobody)?;
         Ok(Self(profile))
     }
 }
@@ -128,7 +128,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Writer {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let (profile, scope, credential) = caller(parts)?;
+        let (profile, scope, credential) = caller(parts).ok_or_else(nobody)?;
         if scope == TokenScope::Write {
             return Ok(Self {
                 profile,
@@ -145,32 +145,31 @@ impl<S: Send + Sync> FromRequestParts<S> for Writer {
     }
 }
 
-fn caller(parts: &Parts) -> Result<(Profile, TokenScope, Credential), Response> {
+/// Who showed a token or, without one, a session.
+fn caller(parts: &Parts) -> Option<(Profile, TokenScope, Credential)> {
     if let Some(holder) = parts.extensions.get::<TokenHolder>().cloned() {
-        return Ok((
+        return Some((
             holder.profile,
             holder.scope,
             Credential::Token(holder.token),
         ));
     }
-    let session = parts
-        .extensions
-        .get::<Visitor>()
-        .and_then(|visitor| visitor.0.clone());
-    match session {
-        Some(session) => Ok((
-            session.profile,
-            TokenScope::Write,
-            Credential::Session(session.token),
-        )),
-        None => Err(challenge(
-            Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "Sign in, or send an access token in the Authorization header.",
-            ),
-            CHALLENGE,
-        )),
-    }
+    let session = parts.extensions.get::<Visitor>()?.0.clone()?;
+    Some((
+        session.profile,
+        TokenScope::Write,
+        Credential::Session(session.token),
+    ))
+}
+
+fn nobody() -> Response {
+    challenge(
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "Sign in, or send an access token in the Authorization header.",
+        ),
+        CHALLENGE,
+    )
 }
 
 #[cfg(test)]
