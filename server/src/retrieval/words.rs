@@ -260,7 +260,8 @@ fn each_word(text: &str, take: &mut impl FnMut(&str)) {
     let mut word = String::new();
     let mut owned = false;
     let mut end = |word: &mut String, owned: bool| {
-        if !word.is_empty() && !(owned && word == "s") {
+        let is_owners_s = owned && word == "s";
+        if !word.is_empty() && !is_owners_s {
             take(word);
         }
         word.clear();
