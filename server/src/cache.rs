@@ -180,6 +180,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
         E: Send + Sync + 'static,
         F: Future<Output = Result<T, E>>,
     {
+        // Kept values are derived of kept values: each inside the other would be a large future.
+        let derive = Box::pin(derive);
         let Some(parts) = &self.caches.0 else {
             return fresh(derive.await);
         };
@@ -195,10 +197,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
         let kind = [self.kind, std::any::type_name::<T>()];
         let key = Key::new(self.namespace, kind, self.version, user, generation, what);
         let derived_here = AtomicBool::new(false);
-        let filled = parts.memory.get_or_fill(&key, async {
-            let held = self.fill(parts, &key, derive, &derived_here).await?;
-            Ok::<_, E>(held)
-        });
+        let fill = Box::pin(self.fill(parts, &key, derive, &derived_here));
+        let filled = parts.memory.get_or_fill(&key, fill);
         let held = filled.await?;
         let Some(value) = held.value::<T>() else {
             unreachable!("the key holds the type's name");
