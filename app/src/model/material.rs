@@ -133,6 +133,31 @@ pub struct Material {
     pub revision: u64,
 }
 
+#[cfg(test)]
+impl Material {
+    /// A document of two pages in this state.
+    pub fn example(state: MaterialState) -> Self {
+        Self {
+            id: MaterialId::new(uuid::Uuid::nil()),
+            title: "Heart".into(),
+            file_name: "heart.pdf".into(),
+            media_type: MediaType::Pdf,
+            size_bytes: 2048,
+            page_count: Some(2),
+            empty_pages: 0,
+            pages_searchable: 0,
+            chunk_count: 0,
+            page_fault_count: 0,
+            pace: None,
+            note: None,
+            state,
+            embedded: true,
+            uploaded_at: DateTime::UNIX_EPOCH,
+            revision: 0,
+        }
+    }
+}
+
 /// How fast a material moves through its ingest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pace {

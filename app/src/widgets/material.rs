@@ -109,28 +109,6 @@ pub fn StateLabel(#[prop(into)] material: Signal<Material>) -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{id::MaterialId, material::MediaType};
-
-    fn material(state: MaterialState) -> Material {
-        Material {
-            id: MaterialId::new(uuid::Uuid::nil()),
-            title: "Heart".into(),
-            file_name: "heart.pdf".into(),
-            media_type: MediaType::Pdf,
-            size_bytes: 2048,
-            page_count: Some(2),
-            empty_pages: 0,
-            pages_searchable: 0,
-            chunk_count: 0,
-            page_fault_count: 0,
-            pace: None,
-            note: None,
-            state,
-            embedded: true,
-            uploaded_at: chrono::DateTime::UNIX_EPOCH,
-            revision: 0,
-        }
-    }
 
     #[test]
     fn states_read_like_a_person_would_say_them() {
@@ -138,21 +116,21 @@ mod tests {
             page: 12,
             pages: Some(80),
         };
-        assert_eq!(phrase(&material(reading)), "Reading page 12 of 80");
+        assert_eq!(phrase(&Material::example(reading)), "Reading page 12 of 80");
         let embedding = MaterialState::Embedding {
             done: 40,
             total: 160,
         };
         assert_eq!(
-            phrase(&material(embedding)),
+            phrase(&Material::example(embedding)),
             "Making it searchable: 40 of 160"
         );
-        assert_eq!(phrase(&material(MaterialState::Ready)), "Ready");
+        assert_eq!(phrase(&Material::example(MaterialState::Ready)), "Ready");
     }
 
     #[test]
     fn facts_leave_out_pages_that_are_not_known_yet() {
-        let mut material = material(MaterialState::Queued);
+        let mut material = Material::example(MaterialState::Queued);
         assert_eq!(facts(&material), "2 pages, 2 KB, 1 Jan 1970");
         material.page_count = None;
         assert_eq!(facts(&material), "2 KB, 1 Jan 1970");

@@ -267,26 +267,11 @@ const fn is_moving(material: &Material) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::material::MediaType;
 
     fn material(state: MaterialState, revision: u64) -> Material {
         Material {
-            id: MaterialId::new(uuid::Uuid::nil()),
-            title: "Heart".into(),
-            file_name: "heart.pdf".into(),
-            media_type: MediaType::Pdf,
-            size_bytes: 2048,
-            page_count: Some(2),
-            empty_pages: 0,
-            pages_searchable: 2,
-            chunk_count: 0,
-            page_fault_count: 0,
-            pace: None,
-            note: None,
-            state,
-            embedded: true,
-            uploaded_at: chrono::DateTime::UNIX_EPOCH,
             revision,
+            ..Material::example(state)
         }
     }
 
