@@ -6,6 +6,7 @@
 
 mod collection;
 mod figures;
+mod random;
 mod shelf;
 
 use crate::{

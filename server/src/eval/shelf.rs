@@ -1,7 +1,7 @@
 //! The database an evaluation works on: two students, one with the collection as her materials, one
 //! with as many made-up passages as wanted. Stores through what an ingest stores through.
 
-use super::{EvalError, collection::Collection};
+use super::{EvalError, collection::Collection, random::Random};
 use crate::{
     clock::Clock,
     ingest::chunk::{Chunk, chunk},
@@ -303,32 +303,4 @@ fn hash(parts: &[&str]) -> [u8; 32] {
         hash.update([0]);
     }
     hash.finalize().into()
-}
-
-/// Numbers that look random and are the same in every run (Marsaglia's xorshift,
-/// <https://doi.org/10.18637/jss.v008.i14>).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end.max(1) as u64).unwrap_or_default()
-    }
-
-    fn direction(&mut self, dimension: usize) -> Vec<f32> {
-        let mut vector: Vec<f32> = (0..dimension)
-            .map(|_| (self.next() >> 40) as f32 / (1_u32 << 23) as f32 - 1.0)
-            .collect();
-        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-        vector
-            .iter_mut()
-            .for_each(|x| *x /= length.max(f32::MIN_POSITIVE));
-        vector
-    }
 }

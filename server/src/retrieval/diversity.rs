@@ -1,7 +1,7 @@
 //! Sees to it that a list of passages does not say the same thing twice, and that what belongs
 //! together stands together: neighbours of one page become one passage. Pure.
 
-use super::Hit;
+use super::rank::Hit;
 use crate::store::passages::StoredPassage;
 use std::collections::HashSet;
 
