@@ -2,10 +2,10 @@
 # Settings come from the environment or from .env (see .env.example).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test check bench bench-ingest bench-embed eval api-check watch model screenshots bench-extract clean
+.PHONY: help setup run build test check bench bench-ingest bench-embed bench-backend eval api-check watch model screenshots bench-extract clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install what is missing: toolchain, build tools, npm packages, embedding model
 	@scripts/setup.sh
@@ -36,6 +36,9 @@ bench-extract: ## Hold the text of PDFs in CORPUS_DIR against poppler's pdftotex
 
 bench-embed: ## Texts embedded per second, against sentence-transformers (a 2 GB download) if it installs
 	@scripts/bench-embed.sh
+
+bench-backend: ## What a request costs, without and with the caches, beside Chroma where pip finds it
+	@scripts/benchmark_backend.sh
 
 eval: ## How well and how fast the search finds the answers of the question set in EVAL_DIR
 	@scripts/eval.sh

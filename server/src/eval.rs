@@ -5,11 +5,15 @@
 //! Knows nothing of users that exist: it works on a database of its own.
 
 mod collection;
+mod document;
 mod figures;
 mod random;
+pub mod seed;
 mod shelf;
 
 use crate::{
+    accounts::AccountError,
+    analytics::AnalyticsError,
     cache::Caches,
     config::Config,
     ingest::chunk::estimate_tokens,
@@ -60,6 +64,10 @@ pub enum EvalError {
     Ranking(#[from] RetrievalError),
     #[error(transparent)]
     Search(Arc<RetrievalError>),
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    #[error("the history could not be recorded: {0}")]
+    History(#[from] AnalyticsError),
     #[error("{0}")]
     Usage(&'static str),
 }

@@ -1,27 +1,27 @@
 //! The database an evaluation works on: two students, one with the collection as her materials, one
 //! with as many made-up passages as wanted. Stores through what an ingest stores through.
 
-use super::{EvalError, collection::Collection, random::Random};
+use super::{
+    EvalError,
+    collection::Collection,
+    document::{self, Document, hash, stored},
+    random::Random,
+};
 use crate::{
     clock::Clock,
     ingest::chunk::{Chunk, chunk},
     provider::Embedder,
     store::{
-        Db, StoreError,
+        Db,
         accounts::{self, NewUser},
-        jobs::{self, Job, Kind, Stage, Standing},
         materials::{
-            self, NewMaterial, states,
-            text::{self, ChunkKey, NewChunk, NewVectors, Version},
+            self,
+            text::{ChunkKey, NewVectors},
         },
         passages,
     },
 };
-use app::model::{
-    id::{MaterialId, UserId},
-    material::MediaType,
-};
-use sha2::{Digest as _, Sha256};
+use app::model::id::UserId;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -115,10 +115,18 @@ impl Shelf {
                 let vectors: HashMap<ChunkKey, Option<Vec<f32>>> = vectors
                     .map(|(chunk, vector)| (stored(chunk).key(), vector))
                     .collect();
-                let pages = [document.text.clone()];
-                let material = (self.student, document.id.as_str(), hash);
-                self.store(material, &pages, &chunks, embedder.id(), &vectors)
-                    .await?;
+                let document = Document {
+                    user: self.student,
+                    name: &document.id,
+                    hash,
+                    pages: &[document.text.clone()],
+                    chunks: &chunks,
+                    vectors: NewVectors {
+                        embedder: embedder.id(),
+                        vectors: &vectors,
+                    },
+                };
+                document::store(&self.db, &self.clock, &document).await?;
             }
         }
         self.passages(self.student, embedder.id()).await
@@ -161,71 +169,20 @@ impl Shelf {
                 chunks.push(made);
             }
             let name = format!("filler {there}");
-            let hash = hash(&[embedder, &name]);
-            let material = (self.hoarder, name.as_str(), hash);
-            self.store(material, &pages, &chunks, embedder, &vectors)
-                .await?;
+            let document = Document {
+                user: self.hoarder,
+                name: &name,
+                hash: hash(&[embedder, &name]),
+                pages: &pages,
+                chunks: &chunks,
+                vectors: NewVectors {
+                    embedder,
+                    vectors: &vectors,
+                },
+            };
+            document::store(&self.db, &self.clock, &document).await?;
             there += size;
         }
-        Ok(())
-    }
-
-    async fn store(
-        &self,
-        (user, name, hash): (UserId, &str, [u8; 32]),
-        pages: &[String],
-        chunks: &[Chunk],
-        embedder: &str,
-        vectors: &HashMap<ChunkKey, Option<Vec<f32>>>,
-    ) -> Result<(), EvalError> {
-        let (id, now) = (MaterialId::new(self.clock.new_id()), self.clock.now());
-        let mut tx = self.db.write().await?;
-        let new = NewMaterial {
-            id,
-            user,
-            title: name,
-            file_name: name,
-            media_type: MediaType::PlainText,
-            size_bytes: 0,
-            sha256: &hash,
-            uploaded_at: now,
-        };
-        materials::insert(&mut tx, &new).await?;
-        jobs::enqueue(&mut tx, id, Kind::Read, now).await?;
-        tx.commit().await.map_err(StoreError::from)?;
-        let job = Job {
-            material: id,
-            user,
-            kind: Kind::Read,
-            attempt: 0,
-            text_is_stored: false,
-        };
-        let claimed = jobs::claim(&self.db, job, self.clock.new_id(), now).await?;
-        let claim = claimed.ok_or(EvalError::Empty("The database is in use by another."))?;
-        let chunks: Vec<NewChunk<'_>> = chunks.iter().map(stored).collect();
-        let version = Version {
-            pages,
-            chunks: &chunks,
-            faults: &[],
-            outline: &[],
-            vectors: Some(NewVectors { embedder, vectors }),
-        };
-        let standing = Standing {
-            stage: Stage::Embedding,
-            done: 0,
-            total: None,
-            pace: None,
-        };
-        text::switch(&self.db, &claim, now, &version, &standing).await?;
-        states::ready(
-            &self.db,
-            &claim,
-            now,
-            chunks.len(),
-            None,
-            states::Rest::Nothing,
-        )
-        .await?;
         Ok(())
     }
 
@@ -283,24 +240,4 @@ impl Drop for Shelf {
     fn drop(&mut self) {
         self.remove();
     }
-}
-
-fn stored(chunk: &Chunk) -> NewChunk<'_> {
-    NewChunk {
-        page_first: chunk.page_first,
-        page_last: chunk.page_last,
-        char_start: chunk.char_start,
-        char_end: chunk.char_end,
-        section: chunk.section.as_deref(),
-        text: &chunk.text,
-    }
-}
-
-fn hash(parts: &[&str]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part);
-        hash.update([0]);
-    }
-    hash.finalize().into()
 }
