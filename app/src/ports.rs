@@ -7,7 +7,7 @@ use crate::{
     model::{
         account::{AccessToken, Profile},
         admin::CachePage,
-        analytics::{AnalyticsPage, DayActivity, Overview, Standing},
+        analytics::{AnalyticsPage, DayActivity, Overview, Progress, Standing},
         coach::{CoachStatus, Conversation, ConversationSummary, Passage, Question},
         id::{ConversationId, MaterialId, UserId},
         material::{
@@ -95,7 +95,7 @@ pub trait Search: Send + Sync {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchAnswer {
     /// The best first.
-    pub passages: Vec<Passage>,
+    pub passages: Arc<[Passage]>,
     /// Whether the answer was kept from an earlier search.
     pub cached: bool,
 }
@@ -120,6 +120,8 @@ pub trait Analytics: Send + Sync {
     async fn overview(&self, user: UserId, days: u32) -> Answer<Overview>;
     /// Each of the last `days` days (1 to 365), oldest first.
     async fn days(&self, user: UserId, days: u32) -> Answer<Vec<DayActivity>>;
+    /// Where the student stands, and each of the last `days` days (1 to 365) that led there.
+    async fn progress(&self, user: UserId, days: u32) -> Answer<Progress>;
     /// The whole page: figures, days, charts.
     async fn page(&self, user: UserId, days: u32) -> Answer<AnalyticsPage>;
     /// Level, XP and streak today.

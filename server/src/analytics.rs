@@ -18,7 +18,7 @@ use crate::{
     store::{Db, StoreError, activity},
 };
 use app::model::{
-    analytics::{DayActivity, Overview, Standing},
+    analytics::{DayActivity, Overview, Progress, Standing},
     id::{MaterialId, MessageId, UserId},
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -82,7 +82,7 @@ impl Analytics {
         let now = self.clock.now();
         let mut tx = self.db.write().await?;
         let zone = zone(
-            &activity::time_zone(&mut *tx, user)
+            &activity::time_zone_in(&mut tx, user)
                 .await?
                 .ok_or(AnalyticsError::NotFound)?,
         );
@@ -129,6 +129,18 @@ impl Analytics {
         Ok(figures::standing(&history, today))
     }
 
+    /// Level, XP and streak today, and every one of the last `days` days.
+    ///
+    /// # Errors
+    /// When the database fails or the account is gone.
+    pub async fn progress(&self, user: UserId, days: u32) -> Result<Progress, AnalyticsError> {
+        let (history, today) = self.history(user).await?;
+        Ok(Progress {
+            standing: figures::standing(&history, today),
+            days: figures::days(&history, today, days.clamp(1, DAYS_MAX)),
+        })
+    }
+
     /// The quarter of an hour it is. Figures of one quarter hold throughout it, for in every time zone
     /// a day begins with a quarter.
     pub fn quarter(&self) -> String {
@@ -138,7 +150,7 @@ impl Analytics {
 
     /// All days with anything on them, oldest first, and the student's today.
     async fn history(&self, user: UserId) -> Result<(Vec<Day>, NaiveDate), AnalyticsError> {
-        let time_zone = activity::time_zone(self.db.read(), user)
+        let time_zone = activity::time_zone(&self.db, user)
             .await?
             .ok_or(AnalyticsError::NotFound)?;
         let today = sittings::local_date(self.clock.now(), zone(&time_zone));

@@ -238,20 +238,18 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
         parts.figures.miss(self.namespace);
         let ttl = parts.ttls.of(self.namespace);
         let now = parts.clock.now().timestamp_millis();
-        let entry = Entry::encode(&value, key, compute, now, ttl);
-        let raw_bytes = entry.as_ref().map_or(0, |entry| entry.raw_bytes);
-        if let Some(entry) = entry
-            && (self.keep)(&value)
+        let size = entry::size(&value);
+        if (self.keep)(&value)
+            && let Some(redis) = &parts.redis
+            && let Some(entry) = Entry::encode(&value, key, compute, now, ttl)
         {
             parts.figures.stored(self.namespace, &entry);
-            if let Some(redis) = &parts.redis {
-                redis.put(key, entry.bytes, ttl).await;
-            }
+            redis.put(key, entry.bytes, ttl).await;
         }
         if let (Some(redis), Some(lock)) = (&parts.redis, lock) {
             redis.unlock(key, lock);
         }
-        Ok(Held::new(self.namespace, value, raw_bytes, compute, ttl))
+        Ok(Held::new(self.namespace, value, size, compute, ttl))
     }
 
     /// What Redis has of this key, waiting for another server that is deriving it right now.

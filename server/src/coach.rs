@@ -354,7 +354,7 @@ impl Coach {
         } = found
             .map(|got| Arc::unwrap_or_clone(got.value))
             .map_err(|error| services::retrieval_error(&error))?;
-        let passages = if covered { passages } else { Vec::new() };
+        let passages = if covered { passages.to_vec() } else { Vec::new() };
         let sources = source::load(&self.db, user, passages)
             .await
             .map_err(|error| services::store_error(&error))?;

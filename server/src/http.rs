@@ -1,9 +1,10 @@
 //! The way in: the router, its layers, and the handlers that are neither a page nor a server
 //! function. Handlers read the request, call one story, and word the answer; they hold no rules.
 //!
-//! From the outside in, a request passes: its span and figures, the headers every answer
-//! carries, compression, the panic net, the host check, the bound on requests at once, the cache's budget, the session, the
-//! origin check; then its handler. Health and the built files need neither session nor origin.
+//! From the outside in, a request passes: compression; its span and figures, the headers every answer
+//! carries, the host check, the bound on requests at once, the cache's budget; the panic net; the
+//! session and the origin check; then its handler. Health and the built files need neither session
+//! nor origin.
 
 pub mod api;
 pub mod client;
@@ -67,8 +68,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/events", get(events::events));
     let with_session = timed
         .merge(unhurried)
-        .layer(from_fn_with_state(state.clone(), origin::guard))
-        .layer(from_fn_with_state(state.clone(), session::attach));
+        .layer(from_fn_with_state(state.clone(), session::enter));
     Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -76,13 +76,9 @@ pub fn router(state: AppState) -> Router {
         .merge(with_session)
         .merge(api::routes(&state))
         .merge(api::description())
-        .layer(from_fn(layers::budget))
-        .layer(from_fn_with_state(state.clone(), layers::admit))
-        .layer(from_fn_with_state(state.clone(), origin::guard_host))
         .layer(layers::catch_panic())
+        .layer(from_fn_with_state(state.clone(), layers::enter))
         .layer(layers::compression())
-        .layer(from_fn_with_state(state.clone(), headers::add))
-        .layer(from_fn_with_state(state.clone(), measure::observe))
         .with_state(state)
 }
 

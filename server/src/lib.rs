@@ -35,7 +35,11 @@ use changes::Changes;
 use clock::Clock;
 use coach::Coach;
 use config::{Config, Signups};
-use http::{limits::Limits, state::AppState};
+use http::{
+    api::conditional::Answers,
+    limits::Limits,
+    state::{AppState, Wired},
+};
 use ingest::{
     Ingest,
     files::{self, ClaimError, Files, storage::StorageError},
@@ -194,11 +198,12 @@ impl Application {
             analytics: Arc::clone(&analytics),
         });
         let (leptos, reload_port) = leptos_options(&config, addr)?;
-        let state = AppState {
+        let state = AppState::from(Wired {
             limits: Arc::new(Limits::new(&config.rates)),
             places: Arc::new(Semaphore::new(http::layers::REQUESTS_AT_ONCE)),
             config: Arc::new(config),
             db,
+            answers: Answers::new(&caches),
             caches,
             accounts,
             ingest,
@@ -215,7 +220,7 @@ impl Application {
             reload_port,
             stopping,
             tasks,
-        };
+        });
         Ok(Self {
             addr,
             listener,

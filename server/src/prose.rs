@@ -10,7 +10,10 @@ pub use split::{Sentence, sentences};
 
 use app::model::material::Span;
 use rust_stemmers::{Algorithm, Stemmer};
-use std::collections::HashSet;
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Shortest common beginning by which two words of different endings count as the same.
@@ -49,10 +52,14 @@ pub struct Keyword {
 
 /// The words of `text` that carry meaning, in order.
 pub fn keywords(text: &str) -> impl Iterator<Item = Keyword> {
+    keywords_among(text.unicode_words())
+}
+
+fn keywords_among<'a>(words: impl Iterator<Item = &'a str>) -> impl Iterator<Item = Keyword> {
     thread_local! {
         static STOPS: HashSet<&'static str> = STOP_WORDS.iter().copied().collect();
     }
-    text.unicode_words()
+    words
         .map(str::to_lowercase)
         .map(
             |word| match word.strip_suffix("'s").or(word.strip_suffix("’s")) {
@@ -67,17 +74,44 @@ pub fn keywords(text: &str) -> impl Iterator<Item = Keyword> {
         })
 }
 
+/// Stems each thread remembers, about 1 MB: a language's common words and a subject's own.
+const STEMS_KEPT: usize = 10_000;
+
 /// What the forms of a word in lower case have in common (Porter's English stemmer, the second).
 pub fn stem(word: &str) -> String {
     thread_local! {
         static STEMMER: Stemmer = Stemmer::create(Algorithm::English);
+        // Finding a stem again takes a tenth of finding it.
+        static KNOWN: RefCell<HashMap<Box<str>, Box<str>>> = RefCell::default();
     }
-    STEMMER.with(|stemmer| stemmer.stem(word).into_owned())
+    KNOWN.with_borrow_mut(|known| {
+        if let Some(stem) = known.get(word) {
+            return stem.to_string();
+        }
+        if known.len() == STEMS_KEPT {
+            known.clear();
+        }
+        let stem = STEMMER.with(|stemmer| stemmer.stem(word).into_owned());
+        known.insert(word.into(), stem.as_str().into());
+        stem
+    })
 }
 
 /// The stems of the words of `text` that carry meaning, in order.
 pub fn content_words(text: &str) -> Vec<String> {
     keywords(text).map(|keyword| keyword.stem).collect()
+}
+
+/// As [`content_words`], of the words that begin with one of `firsts`, letters in lower case. A stem
+/// begins as its word does.
+pub fn content_words_of(text: &str, firsts: &[char]) -> Vec<String> {
+    let begins = |word: &&str| {
+        let first = word.chars().next().and_then(|c| c.to_lowercase().next());
+        first.is_some_and(|first| firsts.contains(&first))
+    };
+    keywords_among(text.unicode_words().filter(begins))
+        .map(|keyword| keyword.stem)
+        .collect()
 }
 
 /// Whether two stemmed words mean the same: equal, or alike but for a short ending. The second

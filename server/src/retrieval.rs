@@ -47,7 +47,7 @@ const CANDIDATES_FOR_TWO: [usize; 2] = [3, 6];
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Found {
     /// The best first, numbered from 1.
-    pub passages: Vec<Passage>,
+    pub passages: Arc<[Passage]>,
     /// Whether the materials speak about the question at all.
     pub covered: bool,
     /// Whether meanings were compared, not only words.
@@ -127,7 +127,7 @@ impl Retrieval {
             covered,
             by_meaning: ranked.by_meaning.is_some(),
             problem,
-            passages: numbered(best),
+            passages: numbered(best).into(),
         })
     }
 

@@ -19,7 +19,7 @@ use app::{
     model::{
         account::{AccessToken, Profile, Role},
         admin::{CacheNamespace, CachePage},
-        analytics::{AnalyticsPage, DayActivity, Overview, Standing},
+        analytics::{AnalyticsPage, DayActivity, Overview, Progress, Standing},
         coach::{CoachStatus, Conversation, ConversationSummary, Question},
         id::{ConversationId, MaterialId, UserId},
         material::{
@@ -249,14 +249,9 @@ impl ports::Materials for MaterialsPort {
         after: Option<ListPlace>,
         limit: u32,
     ) -> Answer<Vec<Material>> {
-        let place = after.map_or_else(String::new, |after| format!("{after:?}"));
-        let list = async {
-            materials::list_after(&self.db, user, after, limit)
-                .await
-                .map_err(|error| store_error(&error))
-        };
-        let what = ["after", &*place, &*limit.to_string()];
-        answer(self.list.get(user, &what, list).await)
+        materials::list_after(&self.db, user, after, limit)
+            .await
+            .map_err(|error| store_error(&error))
     }
 
     async fn get(&self, user: UserId, id: MaterialId) -> Answer<Material> {
@@ -494,7 +489,7 @@ impl ports::Search for SearchPort {
         let found = self.0.search(user, &query).await;
         let found = found.map_err(|error| retrieval_error(&error))?;
         Ok(SearchAnswer {
-            passages: found.value.passages.clone(),
+            passages: Arc::clone(&found.value.passages),
             cached: found.cached,
         })
     }
@@ -621,6 +616,12 @@ impl ports::Analytics for AnalyticsPort {
                 .get(user, &[&self.analytics.quarter()], standing)
                 .await,
         )
+    }
+
+    async fn progress(&self, user: UserId, days: u32) -> Answer<Progress> {
+        let days = parse_days(days)?;
+        let progress = self.analytics.progress(user, days).await;
+        progress.map_err(|error| analytics_error(&error))
     }
 
     async fn record_page_read(&self, user: UserId, id: MaterialId, page: u32) -> Answer<()> {

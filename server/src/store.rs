@@ -10,6 +10,7 @@ pub mod activity;
 pub mod conversations;
 pub mod generations;
 pub mod jobs;
+mod look;
 pub mod materials;
 pub mod orphans;
 pub mod passages;
@@ -17,10 +18,12 @@ pub mod reading;
 pub mod uploads;
 
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    ConnectOptions as _, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{path::Path, time::Duration};
+use log::LevelFilter;
+use look::Lookers;
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// Reader connections: enough for the cores of a laptop; more only take memory.
 const READERS: u32 = 4;
@@ -36,6 +39,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 pub enum StoreError {
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    #[error("database: {0}")]
+    Read(#[from] rusqlite::Error),
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
     /// A stored value that no version of this program writes.
@@ -73,6 +78,7 @@ pub type Stored<T> = Result<T, StoreError>;
 pub struct Db {
     readers: SqlitePool,
     writer: SqlitePool,
+    lookers: Arc<Lookers>,
 }
 
 impl Db {
@@ -87,10 +93,13 @@ impl Db {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(WAIT);
+            .busy_timeout(WAIT)
+            .log_slow_statements(LevelFilter::Warn, look::SLOW);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(WAIT)
+            // A file is always there; asking each time costs as much as a query.
+            .test_before_acquire(false)
             .connect_with(options.clone())
             .await?;
         let version: String = sqlx::query_scalar("SELECT sqlite_version()")
@@ -103,12 +112,18 @@ impl Db {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(WAIT)
+            // A file is always there; asking each time costs as much as a query.
+            .test_before_acquire(false)
             .connect_with(options.read_only(true).create_if_missing(false))
             .await?;
-        Ok(Self { readers, writer })
+        Ok(Self {
+            readers,
+            writer,
+            lookers: Arc::new(Lookers::new(path)),
+        })
     }
 
-    /// For SELECTs.
+    /// For SELECTs that no request waits for, or that belong to others; see also [`Db::look`].
     pub fn read(&self) -> &SqlitePool {
         &self.readers
     }
@@ -129,6 +144,7 @@ impl Db {
 
     /// Finishes what is under way and closes every connection.
     pub async fn close(&self) {
+        self.lookers.close();
         self.readers.close().await;
         self.writer.close().await;
     }

@@ -54,6 +54,14 @@ pub struct DayActivity {
     pub frozen: bool,
 }
 
+/// Where the student stands, and how she came there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub standing: Standing,
+    /// Oldest first, today last.
+    pub days: Vec<DayActivity>,
+}
+
 /// Everything the analytics page draws: figures, the days behind them, and the charts as ECharts
 /// options (JSON text), built on the server from the same days.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use super::{Key, micros};
 use flate2::{Compression, read::DeflateDecoder, write::DeflateEncoder};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     time::Duration,
 };
 
@@ -25,6 +25,25 @@ pub struct Entry {
     pub bytes: Vec<u8>,
     /// Of the payload before it was compressed.
     pub raw_bytes: usize,
+}
+
+/// Bytes of a value in its plain form; what has none takes as much as the largest.
+pub fn size<T: Serialize>(value: &T) -> usize {
+    struct Counter(usize);
+    impl io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    match rmp_serde::encode::write_named(&mut counter, value) {
+        Ok(()) => counter.0,
+        Err(_) => VALUE_MAX_BYTES,
+    }
 }
 
 /// A value that came back.

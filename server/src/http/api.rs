@@ -14,7 +14,7 @@ pub mod materials;
 pub mod openapi;
 pub mod search;
 
-use super::{layers, origin, problem::Problem, session, socket, state::AppState, upload};
+use super::{layers, problem::Problem, socket, state::AppState, upload};
 use axum::{
     Router,
     extract::DefaultBodyLimit,
@@ -47,9 +47,7 @@ pub fn routes(state: &AppState) -> Router<AppState> {
     timed
         .merge(unhurried)
         .method_not_allowed_fallback(not_allowed)
-        .layer(from_fn_with_state(state.clone(), origin::guard))
-        .layer(from_fn_with_state(state.clone(), session::attach))
-        .layer(from_fn_with_state(state.clone(), caller::attach))
+        .layer(from_fn_with_state(state.clone(), caller::enter))
 }
 
 /// The description of the API: the same for everybody, so it asks for nothing.

@@ -1,13 +1,8 @@
 //! The headers every answer carries, and the content security policy of the pages.
 //! It knows no handler; what a handler has set stays as it is.
 
-use super::state::AppState;
-use axum::{
-    extract::{Request, State},
-    http::{HeaderName, HeaderValue, header},
-    middleware::Next,
-    response::Response,
-};
+use crate::config::Config;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Two years, as the browsers' preload list asks for.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
@@ -41,19 +36,16 @@ const FIXED: [(HeaderName, HeaderValue); 5] = [
 ];
 
 /// Adds the headers to every answer.
-pub async fn add(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+pub fn add(config: &Config, headers: &mut HeaderMap) {
     for (name, value) in FIXED {
         headers.entry(name).or_insert(value);
     }
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(CLOSED_POLICY);
-    if state.config.is_https() {
+    if config.is_https() {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
     }
-    response
 }
 
 /// The policy of a page: scripts only from here or with this answer's nonce, and no request to

@@ -1,7 +1,7 @@
 //! What bounds every request: how many at once, for how long, how large, and what happens when a
 //! handler panics.
 
-use super::{problem::Problem, state::AppState};
+use super::{headers, measure, origin, problem::Problem, state::AppState};
 use axum::{
     extract::{Request, State},
     http::StatusCode,
@@ -10,6 +10,7 @@ use axum::{
 };
 use std::{any::Any, time::Duration};
 use tower_http::{
+    CompressionLevel,
     catch_panic::{CatchPanicLayer, ResponseForPanic},
     compression::{
         CompressionLayer,
@@ -24,8 +25,23 @@ pub const REQUESTS_AT_ONCE: usize = 512;
 /// Longest an ordinary answer may take: a page or a server function, never an upload or a stream.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
+/// What every request passes, from the outside in: its span and figures, the headers each answer
+/// carries, the host check, the bound on requests at once, the budget with the cache that servers
+/// share. One layer and not five, for each copies everything below it for every request.
+pub async fn enter(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    measure::observe(&state.clock, request, async |request: Request| {
+        let mut response = match origin::host_refusal(&request, &state.config) {
+            Some(refusal) => refusal,
+            None => admit(&state, request, next).await,
+        };
+        headers::add(&state.config, response.headers_mut());
+        response
+    })
+    .await
+}
+
 /// Refuses requests past [`REQUESTS_AT_ONCE`], rather than let them queue without end.
-pub async fn admit(State(state): State<AppState>, request: Request, next: Next) -> Response {
+async fn admit(state: &AppState, request: Request, next: Next) -> Response {
     let Ok(_place) = state.places.try_acquire() else {
         metrics::counter!("http_refused_total", "reason" => "busy").increment(1);
         return Problem::new(
@@ -35,11 +51,6 @@ pub async fn admit(State(state): State<AppState>, request: Request, next: Next) 
         .retry_after(Duration::from_secs(2))
         .answer(request.headers());
     };
-    next.run(request).await
-}
-
-/// Gives each request its time with the cache that servers share.
-pub async fn budget(request: Request, next: Next) -> Response {
     crate::cache::budget::of_request(next.run(request)).await
 }
 
@@ -64,6 +75,8 @@ pub async fn time_out(request: Request, next: Next) -> Response {
 /// compressed already as they are.
 pub fn compression() -> CompressionLayer<And<DefaultPredicate, NotForContentType>> {
     CompressionLayer::new()
+        // What is sent once is not worth more: the highest levels are for files, at build time.
+        .quality(CompressionLevel::Fastest)
         .br(true)
         .gzip(true)
         .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/pdf")))

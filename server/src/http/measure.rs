@@ -1,11 +1,10 @@
 //! Each request's span, log line and figures, by the template of its route, never by its address.
 //! Queries, cookies and bodies are not looked at.
 
-use super::state::AppState;
+use crate::clock::Clock;
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{HeaderName, HeaderValue},
-    middleware::Next,
     response::Response,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -53,15 +52,22 @@ pub fn rendered() -> String {
         .unwrap_or_default()
 }
 
-/// Watches one request from outside all other layers.
-pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
+/// Watches one request from its first look to its answer.
+pub async fn observe<F>(
+    clock: &Clock,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let started = Instant::now();
     let method = request.method().clone();
     let route = route_of(&request);
-    let id = state.clock.new_id();
+    let id = clock.new_id();
     let span = tracing::info_span!("http.request", %method, route, request.id = %id);
     async {
-        let mut response = next.run(request).await;
+        let mut response = answer(request).await;
         let elapsed = started.elapsed();
         let status = response.status().as_u16();
         let labels = [

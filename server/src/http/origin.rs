@@ -5,12 +5,11 @@
 //! neither, it is no browser of today, and is let through only without a session cookie. A request
 //! with a good access token needs no check: its cookies were taken off before.
 
-use super::{api::caller::TokenHolder, problem::Problem, session, state::AppState};
+use super::{api::caller::TokenHolder, problem::Problem, session};
 use crate::config::{Config, host_of};
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, Method, StatusCode, Uri, header},
-    middleware::Next,
     response::Response,
 };
 use std::net::IpAddr;
@@ -18,42 +17,37 @@ use std::net::IpAddr;
 /// Everything under it is guarded whatever its method.
 const GUARDED_PREFIX: &str = "/api/";
 
-/// Guards forms, server functions and socket upgrades.
-pub async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
+/// What a form, a server function or a socket's upgrade from elsewhere is answered; nothing for all
+/// others.
+pub fn refusal(request: &Request, config: &Config) -> Option<Response> {
     // No browser adds an access token by itself.
     let allowed = request.extensions().get::<TokenHolder>().is_some()
-        || !needs_check(&request)
-        || comes_from_here(
-            request.method(),
-            request.uri(),
-            request.headers(),
-            &state.config,
-        );
+        || !needs_check(request)
+        || comes_from_here(request.method(), request.uri(), request.headers(), config);
     if allowed {
-        return next.run(request).await;
+        return None;
     }
     metrics::counter!("http_refused_total", "reason" => "origin").increment(1);
-    Problem::new(
+    let problem = Problem::new(
         StatusCode::FORBIDDEN,
         "This request did not come from a page of this server. Open Studyin itself and try again.",
-    )
-    .answer(request.headers())
+    );
+    Some(problem.answer(request.headers()))
 }
 
-/// Refuses foreign host names while the server listens on this machine only.
-pub async fn guard_host(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    if !state.config.addr.ip().is_loopback()
-        || host(request.uri(), request.headers())
-            .is_some_and(|host| is_own_host(host, &state.config))
+/// What a request for a foreign host name is answered while the server listens on this machine only.
+pub fn host_refusal(request: &Request, config: &Config) -> Option<Response> {
+    if !config.addr.ip().is_loopback()
+        || host(request.uri(), request.headers()).is_some_and(|host| is_own_host(host, config))
     {
-        return next.run(request).await;
+        return None;
     }
     metrics::counter!("http_refused_total", "reason" => "host").increment(1);
-    Problem::new(
+    let problem = Problem::new(
         StatusCode::MISDIRECTED_REQUEST,
         "This server does not answer under that name. Use http://127.0.0.1 with its port, or set PUBLIC_URL to the address students use.",
-    )
-    .answer(request.headers())
+    );
+    Some(problem.answer(request.headers()))
 }
 
 fn needs_check(request: &Request) -> bool {

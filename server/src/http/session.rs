@@ -2,6 +2,7 @@
 //! What a session is worth is decided by `accounts`.
 
 use super::{
+    origin,
     problem::{Problem, wants_html},
     state::AppState,
 };
@@ -72,8 +73,14 @@ fn refusal(parts: &Parts) -> Response {
     }
 }
 
-/// Finds the session of each request and puts it where the extractors look.
-pub async fn attach(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+/// Finds the session of each request, puts it where the extractors look, and lets through what may
+/// come with it ([`origin`]).
+pub async fn enter(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    with_session(&state, request, next).await
+}
+
+/// The same, inside of another layer.
+pub async fn with_session(state: &AppState, mut request: Request, next: Next) -> Response {
     let mut renew = None;
     let mut session = None;
     if let Some(token) = cookie_token(request.headers(), state.config.is_https()) {
@@ -99,7 +106,10 @@ pub async fn attach(State(state): State<AppState>, mut request: Request, next: N
         }
     }
     request.extensions_mut().insert(Visitor(session));
-    let mut response = next.run(request).await;
+    let mut response = match origin::refusal(&request, &state.config) {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
     if let Some(token) = renew
         && !response.headers().contains_key(header::SET_COOKIE)
     {

@@ -1,7 +1,7 @@
 //! What every handler can reach: one value, cheap to clone.
 //! It knows no handler; it only holds what `Application::build` wired together.
 
-use super::limits::Limits;
+use super::{api::conditional::Answers, limits::Limits};
 use crate::{
     accounts::Accounts,
     analytics::Analytics,
@@ -18,13 +18,16 @@ use crate::{
 use app::ports::Services;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The wired application as handlers see it.
+/// The wired application as handlers see it. Every layer of a request takes a copy of its own.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Wired>);
+
+/// Everything that was wired together.
+pub struct Wired {
     pub config: Arc<Config>,
     pub db: Db,
     pub caches: Caches,
@@ -41,6 +44,8 @@ pub struct AppState {
     pub slot: EmbedderSlot,
     pub changes: Arc<Changes>,
     pub clock: Clock,
+    /// The API's answers that are kept.
+    pub answers: Answers,
     /// The ports the pages and server functions call.
     pub services: Services,
     pub leptos: LeptosOptions,
@@ -54,6 +59,20 @@ pub struct AppState {
     pub places: Arc<Semaphore>,
     /// Requests a user may make in a span of time.
     pub limits: Arc<Limits>,
+}
+
+impl From<Wired> for AppState {
+    fn from(wired: Wired) -> Self {
+        Self(Arc::new(wired))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Wired;
+
+    fn deref(&self) -> &Wired {
+        &self.0
+    }
 }
 
 impl FromRef<AppState> for LeptosOptions {

@@ -60,21 +60,29 @@ pub struct Asked {
 /// Whether the best passages are about the question. `nearest` is the greatest cosine, if meanings
 /// were compared; `chunks` is the size of the library.
 pub fn covered(nearest: Option<f32>, asked: &[Asked], chunks: usize, best: &[&str]) -> bool {
-    let share = best
-        .iter()
-        .take(LOOKED_INTO)
-        .map(|text| word_share(asked, chunks, text))
-        .fold(0.0, f32::max);
-    match nearest {
-        Some(cosine) => cosine + WORDS_WEIGHT * share >= FLOOR,
-        None => share >= WORDS_FLOOR,
+    let needed = match nearest {
+        Some(cosine) => (FLOOR - cosine) / WORDS_WEIGHT,
+        None => WORDS_FLOOR,
+    };
+    // Mostly the meaning alone decides, and looking for words is what takes long.
+    if needed <= 0.0 || needed > 1.0 {
+        return needed <= 0.0;
     }
+    let looked_into = best.iter().take(LOOKED_INTO);
+    looked_into
+        .map(|text| word_share(asked, chunks, text))
+        .any(|share| share >= needed)
 }
 
 /// The share of the question's words that stand in `text`, a rare word weighing more than one
 /// that is everywhere, and one the library does not know the most.
 fn word_share(asked: &[Asked], chunks: usize, text: &str) -> f32 {
-    let words = prose::content_words(text);
+    // Words that are alike begin with the same letter, so the others need no stem.
+    let firsts: Vec<char> = asked
+        .iter()
+        .filter_map(|one| one.keyword.stem.chars().next())
+        .collect();
+    let words = prose::content_words_of(text, &firsts);
     let (mut here, mut all) = (0.0, 0.0);
     for one in asked {
         let stem = one.keyword.stem.as_str();
@@ -100,7 +108,8 @@ fn rarity(with_word: usize, chunks: usize) -> f32 {
 
 /// The same word, or one slip of the finger away from it.
 fn alike(left: &str, right: &str) -> bool {
-    prose::same_word(left, right) || one_slip(left, right)
+    left.chars().next() == right.chars().next()
+        && (prose::same_word(left, right) || one_slip(left, right))
 }
 
 /// Words shorter than this are too often one letter from another word.

@@ -3,7 +3,10 @@
 
 use super::rank::Hit;
 use crate::store::passages::StoredPassage;
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 /// Passages of one page that may stand before those of other pages.
 const PER_PAGE: usize = 2;
@@ -28,8 +31,7 @@ pub fn chosen(
         if taken.len() == limit {
             break;
         }
-        let words: Vec<&str> = passage.text.split_whitespace().collect();
-        if !texts.insert(words.join(" ")) || repeats(&taken, &passage) {
+        if !texts.insert(fingerprint(&passage.text)) || repeats(&taken, &passage) {
             continue;
         }
         let on_same_page = taken.iter().filter(|(other, _)| same_page(other, &passage));
@@ -67,6 +69,15 @@ pub fn joined_neighbours(taken: Vec<(StoredPassage, Hit)>) -> Vec<(StoredPassage
         }
     }
     whole
+}
+
+/// Equal for the same words, however they are spaced; by chance once in 10^19 pairs.
+fn fingerprint(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for word in text.split_whitespace() {
+        word.hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 fn repeats(taken: &[(StoredPassage, Hit)], passage: &StoredPassage) -> bool {

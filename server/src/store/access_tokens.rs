@@ -3,7 +3,8 @@
 
 use super::{
     Db, StoreError, Stored,
-    accounts::{ProfileRow, TokenHash, profile_of},
+    accounts::{TokenHash, profile_of, profile_row},
+    look::time_if_any,
 };
 use app::model::{
     account::{AccessToken, Profile, TokenScope},
@@ -76,16 +77,17 @@ pub async fn list(db: &Db, user: UserId) -> Stored<Vec<AccessToken>> {
 
 /// Whose token it is and what it opens; `None` for one that is unknown or revoked.
 pub async fn find(db: &Db, hash: &TokenHash) -> Stored<Option<Opened>> {
-    type Row = (Uuid, String, String, String, String, Option<DateTime<Utc>>);
-    let row: Option<Row> = sqlx::query_as(
+    let row = db.look_for(
+        "access token",
         "SELECT u.id, u.email, u.role, u.time_zone, t.scope, t.last_used_at
          FROM access_tokens t JOIN users u ON u.id = t.user_id WHERE t.token_hash = $1",
-    )
-    .bind(hash.as_slice())
-    .fetch_optional(db.read())
-    .await?;
-    row.map(|(id, email, role, time_zone, scope, last_used_at)| {
-        let profile: ProfileRow = (id, email, role, time_zone);
+        &[&hash.as_slice()],
+        |row| {
+            let scope: String = row.get(4)?;
+            Ok((profile_row(row)?, scope, time_if_any(row, 5)?))
+        },
+    )?;
+    row.map(|(profile, scope, last_used_at)| {
         Ok(Opened {
             profile: profile_of(profile)?,
             scope: scope_from(scope)?,

@@ -1,7 +1,7 @@
 //! Users and their sessions in the database.
 //! It knows no password and no token, only hashes of them.
 
-use super::{Db, StoreError, Stored};
+use super::{Db, StoreError, Stored, look::time};
 use app::model::{
     account::{Profile, Role},
     id::UserId,
@@ -14,6 +14,11 @@ use uuid::Uuid;
 pub type TokenHash = [u8; 32];
 
 pub(super) type ProfileRow = (Uuid, String, String, String);
+
+/// The first four columns: id, address, role, time zone.
+pub(super) fn profile_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<ProfileRow> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+}
 
 /// A user about to be stored.
 pub struct NewUser<'a> {
@@ -93,11 +98,12 @@ pub async fn find_by_email(db: &Db, email: &str) -> Stored<Option<(Profile, Stri
 
 /// One user's profile.
 pub async fn find_profile(db: &Db, user: UserId) -> Stored<Option<Profile>> {
-    let row: Option<ProfileRow> =
-        sqlx::query_as("SELECT id, email, role, time_zone FROM users WHERE id = $1")
-            .bind(user.uuid())
-            .fetch_optional(db.read())
-            .await?;
+    let row = db.look_for(
+        "profile",
+        "SELECT id, email, role, time_zone FROM users WHERE id = $1",
+        &[&user.uuid()],
+        profile_row,
+    )?;
     row.map(profile_of).transpose()
 }
 
@@ -193,17 +199,15 @@ async fn delete_expired(
 
 /// The owner of a session and when it was last seen.
 pub async fn find_session(db: &Db, token: &TokenHash) -> Stored<Option<(Profile, DateTime<Utc>)>> {
-    let row: Option<(Uuid, String, String, String, DateTime<Utc>)> = sqlx::query_as(
+    let row = db.look_for(
+        "session",
         "SELECT u.id, u.email, u.role, u.time_zone, s.last_seen_at
          FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1",
-    )
-    .bind(token.as_slice())
-    .fetch_optional(db.read())
-    .await?;
-    row.map(|(id, email, role, time_zone, seen)| {
-        Ok((profile_of((id, email, role, time_zone))?, seen))
-    })
-    .transpose()
+        &[&token.as_slice()],
+        |row| Ok((profile_row(row)?, time(row, 4)?)),
+    )?;
+    row.map(|(profile, seen)| Ok((profile_of(profile)?, seen)))
+        .transpose()
 }
 
 /// Notes that a session was used.

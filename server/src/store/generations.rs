@@ -45,17 +45,15 @@ impl Generation {
 
 /// The generation of a user's scope; read it before reading what is derived from it.
 pub async fn current(db: &Db, user: UserId, scope: Scope) -> Stored<Generation> {
-    let token: Option<i64> = sqlx::query_scalar(match scope {
+    let sql = match scope {
         Scope::Search => "SELECT search FROM generations WHERE user_id = $1",
         Scope::Materials => "SELECT materials FROM generations WHERE user_id = $1",
         Scope::Activity => "SELECT activity FROM generations WHERE user_id = $1",
         Scope::Conversations => "SELECT conversations FROM generations WHERE user_id = $1",
         Scope::Profile => "SELECT profile FROM generations WHERE user_id = $1",
         Scope::Removal => "SELECT removal FROM generations WHERE user_id = $1",
-    })
-    .bind(user.uuid())
-    .fetch_optional(db.read())
-    .await?;
+    };
+    let token = db.look_for("generation", sql, &[&user.uuid()], |row| row.get(0))?;
     Ok(token.map(Generation).unwrap_or_default())
 }
 

@@ -11,7 +11,10 @@ pub mod vectors;
 
 pub use text::{ChunkPlace, chunk_span, page_text};
 
-use super::{Db, StoreError, Stored};
+use super::{
+    Db, StoreError, Stored,
+    look::{time, time_text},
+};
 use app::model::{
     coach::PagesSoFar,
     id::{MaterialId, UserId},
@@ -62,6 +65,32 @@ struct Row {
 }
 
 impl Row {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            title: row.get(1)?,
+            file_name: row.get(2)?,
+            media_type: row.get(3)?,
+            size_bytes: row.get(4)?,
+            state: row.get(5)?,
+            failure_kind: row.get(6)?,
+            failure_message: row.get(7)?,
+            page_count: row.get(8)?,
+            empty_pages: row.get(9)?,
+            chunk_count: row.get(10)?,
+            chunks_embedded: row.get(11)?,
+            uploaded_at: time(row, 12)?,
+            pages_searchable: row.get(13)?,
+            page_fault_count: row.get(14)?,
+            pages_per_second: row.get(15)?,
+            remaining_seconds: row.get(16)?,
+            note: row.get(17)?,
+            revision: row.get(18)?,
+            done: row.get(19)?,
+            total: row.get(20)?,
+        })
+    }
+
     fn into_material(self) -> Stored<Material> {
         let page_count = self.page_count.map(small);
         let state = match self.state.as_str() {
@@ -110,12 +139,12 @@ impl Row {
 
 /// All of the user's materials, newest first.
 pub async fn list(db: &Db, user: UserId) -> Stored<Vec<Material>> {
-    let rows: Vec<Row> = sqlx::query_as(select_material!(
-        "WHERE m.user_id = $1 ORDER BY m.uploaded_at DESC, m.id DESC"
-    ))
-    .bind(user.uuid())
-    .fetch_all(db.read())
-    .await?;
+    let rows = db.look(
+        "materials",
+        select_material!("WHERE m.user_id = $1 ORDER BY m.uploaded_at DESC, m.id DESC"),
+        &[&user.uuid()],
+        Row::read,
+    )?;
     rows.into_iter().map(Row::into_material).collect()
 }
 
@@ -126,23 +155,34 @@ pub async fn list_after(
     after: Option<ListPlace>,
     limit: u32,
 ) -> Stored<Vec<Material>> {
-    let rows: Vec<Row> = sqlx::query_as(select_material!(
-        "WHERE m.user_id = $1 AND ($2 IS NULL OR m.uploaded_at < $2 \
-         OR (m.uploaded_at = $2 AND m.id < $3)) \
-         ORDER BY m.uploaded_at DESC, m.id DESC LIMIT $4"
-    ))
-    .bind(user.uuid())
-    .bind(after.map(|place| place.uploaded_at))
-    .bind(after.map(|place| place.id.uuid()))
-    .bind(i64::from(limit))
-    .fetch_all(db.read())
-    .await?;
+    let uploaded_at = after.map(|place| time_text(place.uploaded_at));
+    let rows = db.look(
+        "materials after",
+        select_material!(
+            "WHERE m.user_id = $1 AND ($2 IS NULL OR m.uploaded_at < $2 \
+             OR (m.uploaded_at = $2 AND m.id < $3)) \
+             ORDER BY m.uploaded_at DESC, m.id DESC LIMIT $4"
+        ),
+        &[
+            &user.uuid(),
+            &uploaded_at,
+            &after.map(|place| place.id.uuid()),
+            &limit,
+        ],
+        Row::read,
+    )?;
     rows.into_iter().map(Row::into_material).collect()
 }
 
 /// One of the user's materials.
 pub async fn find(db: &Db, user: UserId, id: MaterialId) -> Stored<Option<Material>> {
-    find_on(db.read(), user, id).await
+    let row = db.look_for(
+        "material",
+        select_material!("WHERE m.user_id = $1 AND m.id = $2"),
+        &[&user.uuid(), &id.uuid()],
+        Row::read,
+    )?;
+    row.map(Row::into_material).transpose()
 }
 
 async fn find_on(

@@ -8,7 +8,7 @@ use app::model::{
     id::{MaterialId, UserId},
     material::Span,
 };
-use sqlx::{QueryBuilder, Sqlite};
+use rusqlite::ToSql;
 use uuid::Uuid;
 
 /// Most materials of one query, far below the variables SQLite allows.
@@ -33,7 +33,7 @@ pub struct StoredPassage {
 
 /// Says when what is searched of a material has changed: two equal prints mean the same passages with
 /// the same vectors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Print {
     pub material: Uuid,
     /// Moves with every new text.
@@ -45,20 +45,30 @@ pub struct Print {
 
 /// The prints of the user's materials that have passages, the newest passages first.
 pub async fn prints(db: &Db, user: UserId, embedder: &str) -> Stored<Vec<Print>> {
-    Ok(sqlx::query_as(
-        "SELECT m.id AS material, m.revision, count(c.id) AS passages, count(e.chunk_id) AS settled
-         FROM materials m JOIN chunks c ON c.material_id = m.id
-         LEFT JOIN embeddings e ON e.chunk_id = c.id AND e.embedder = $2
-         WHERE m.user_id = $1 GROUP BY m.id ORDER BY max(c.id) DESC",
-    )
-    .bind(user.uuid())
-    .bind(embedder)
-    .fetch_all(db.read())
-    .await?)
+    let embedder = embedder.to_owned();
+    db.look_aside(move |db| {
+        db.look(
+            "prints",
+            "SELECT m.id, m.revision, count(c.id), count(e.chunk_id)
+             FROM materials m JOIN chunks c ON c.material_id = m.id
+             LEFT JOIN embeddings e ON e.chunk_id = c.id AND e.embedder = $2
+             WHERE m.user_id = $1 GROUP BY m.id ORDER BY max(c.id) DESC",
+            &[&user.uuid(), &embedder],
+            |row| {
+                Ok(Print {
+                    material: row.get(0)?,
+                    revision: row.get(1)?,
+                    passages: row.get(2)?,
+                    settled: row.get(3)?,
+                })
+            },
+        )
+    })
+    .await
 }
 
 /// A chunk as it is searched.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 pub struct Searched {
     pub id: i64,
     pub material: Uuid,
@@ -104,35 +114,39 @@ pub async fn of_materials(
     embedder: &str,
     materials: &[Uuid],
 ) -> Stored<Vec<Searched>> {
-    let mut query = QueryBuilder::<Sqlite>::new(
-        "SELECT c.id, c.material_id AS material, c.page_first, c.page_last, c.section, c.text,
-                e.vector
-         FROM chunks c LEFT JOIN embeddings e ON e.chunk_id = c.id AND e.embedder = ",
-    );
-    query.push_bind(embedder);
-    query.push(" WHERE c.user_id = ");
-    query.push_bind(user.uuid());
-    query.push(" AND c.material_id IN (");
-    let mut list = query.separated(", ");
-    for material in materials.iter().take(MATERIALS_MAX) {
-        list.push_bind(*material);
-    }
-    query.push(") ORDER BY c.material_id, c.ordinal");
-    Ok(query.build_query_as().fetch_all(db.read()).await?)
+    let embedder = embedder.to_owned();
+    let materials: Vec<Uuid> = materials.iter().take(MATERIALS_MAX).copied().collect();
+    db.look_aside(move |db| {
+        let sql = format!(
+            "SELECT c.id, c.material_id, c.page_first, c.page_last, c.section, c.text, e.vector
+             FROM chunks c LEFT JOIN embeddings e ON e.chunk_id = c.id AND e.embedder = $1
+             WHERE c.user_id = $2 AND c.material_id IN ({})
+             ORDER BY c.material_id, c.ordinal",
+            numbered(3, materials.len())
+        );
+        let user = user.uuid();
+        let mut values: Vec<&dyn ToSql> = vec![&embedder, &user];
+        values.extend(materials.iter().map(|material| material as &dyn ToSql));
+        db.look("passages of materials", &sql, &values, |row| {
+            Ok(Searched {
+                id: row.get(0)?,
+                material: row.get(1)?,
+                page_first: row.get(2)?,
+                page_last: row.get(3)?,
+                section: row.get(4)?,
+                text: row.get(5)?,
+                vector: row.get(6)?,
+            })
+        })
+    })
+    .await
 }
 
-/// Row of [`details`]: chunk, material, title, first and last page, start and end, section, text.
-type Row = (
-    i64,
-    Uuid,
-    String,
-    i64,
-    i64,
-    i64,
-    i64,
-    Option<String>,
-    String,
-);
+/// `count` parameters from `$first` on, for a list.
+fn numbered(first: usize, count: usize) -> String {
+    let numbers: Vec<String> = (first..first + count).map(|n| format!("${n}")).collect();
+    numbers.join(", ")
+}
 
 /// The user's chunks among `ids`, in no particular order; those of others and those that are gone
 /// are left out.
@@ -140,7 +154,7 @@ pub async fn details(db: &Db, user: UserId, ids: &[i64]) -> Stored<Vec<StoredPas
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut query = QueryBuilder::<Sqlite>::new(
+    let sql = format!(
         "SELECT chunks.id, materials.id, materials.title, chunks.page_first, chunks.page_last,
                 chunks.char_start,
                 CASE WHEN chunks.page_last = chunks.page_first THEN chunks.char_end
@@ -149,39 +163,28 @@ pub async fn details(db: &Db, user: UserId, ids: &[i64]) -> Stored<Vec<StoredPas
          FROM chunks JOIN materials ON materials.id = chunks.material_id
          LEFT JOIN pages ON pages.material_id = chunks.material_id
                         AND pages.page_number = chunks.page_first
-         WHERE chunks.user_id = ",
+         WHERE chunks.user_id = $1 AND materials.user_id = $1 AND chunks.id IN ({})",
+        numbered(2, ids.len())
     );
-    query.push_bind(user.uuid());
-    query.push(" AND materials.user_id = ");
-    query.push_bind(user.uuid());
-    query.push(" AND chunks.id IN (");
-    let mut list = query.separated(", ");
-    for id in ids {
-        list.push_bind(*id);
-    }
-    query.push(")");
-    let rows: Vec<Row> = query.build_query_as().fetch_all(db.read()).await?;
-    Ok(rows.into_iter().map(passage).collect())
-}
-
-fn passage(
-    (chunk_id, material, title, first, last, start, end, section, text): Row,
-) -> StoredPassage {
-    let small = |number: i64| u32::try_from(number).unwrap_or_default();
-    StoredPassage {
-        chunk_id,
-        material_id: MaterialId::new(material),
-        title,
-        page_first: small(first),
-        page_last: small(last),
-        span: Span {
-            start: small(start),
-            end: small(end),
-        },
-        section,
-        text,
-        seams: Vec::new(),
-    }
+    let user = user.uuid();
+    let mut values: Vec<&dyn ToSql> = vec![&user];
+    values.extend(ids.iter().map(|id| id as &dyn ToSql));
+    db.look("passages", &sql, &values, |row| {
+        Ok(StoredPassage {
+            chunk_id: row.get(0)?,
+            material_id: MaterialId::new(row.get(1)?),
+            title: row.get(2)?,
+            page_first: row.get(3)?,
+            page_last: row.get(4)?,
+            span: Span {
+                start: row.get(5)?,
+                end: row.get(6)?,
+            },
+            section: row.get(7)?,
+            text: row.get(8)?,
+            seams: Vec::new(),
+        })
+    })
 }
 
 #[cfg(test)]

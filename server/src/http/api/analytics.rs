@@ -9,10 +9,16 @@ use crate::{
     analytics::DAYS_MAX,
     http::{problem::Problem, state::AppState},
 };
-use app::model::analytics::{DayActivity, Overview, Standing};
+use app::{
+    error::AppError,
+    model::{
+        analytics::{DayActivity, Overview, Standing},
+        id::UserId,
+    },
+};
 use axum::{extract::State, http::HeaderMap, response::Response};
-use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
+use chrono::{Datelike as _, NaiveDate};
+use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// A heatmap or a curve of less than a week shows nothing.
@@ -99,6 +105,7 @@ pub struct LearningHeatmap {
 #[derive(Serialize, ToSchema)]
 pub struct HeatmapDay {
     /// In the student's time zone.
+    #[serde(serialize_with = "plain_date")]
     date: NaiveDate,
     activities: u32,
     /// Study time in minutes.
@@ -119,6 +126,7 @@ pub struct GamificationProgress {
 #[derive(Serialize, ToSchema)]
 pub struct ProgressDay {
     /// In the student's time zone.
+    #[serde(serialize_with = "plain_date")]
     date: NaiveDate,
     /// XP gained.
     xp: u32,
@@ -203,8 +211,11 @@ pub async fn overview(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let days = within("days", query.days, 1, DAYS_MAX)?;
-    let overview = app.services.analytics.overview(profile.id, days).await?;
-    conditional::answer(&headers, &LearningOverview::from(overview))
+    let overview = async {
+        let overview = app.services.analytics.overview(profile.id, days).await?;
+        Ok(LearningOverview::from(overview))
+    };
+    kept(&app, &headers, profile.id, "overview", days, overview).await
 }
 
 /// Activity of every day
@@ -228,9 +239,12 @@ pub async fn heatmap(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let days = within("days", query.days, CHART_DAYS_LEAST, DAYS_MAX)?;
-    let days = app.services.analytics.days(profile.id, days).await?;
-    let days = days.into_iter().map(HeatmapDay::from).collect();
-    conditional::answer(&headers, &LearningHeatmap { days })
+    let heatmap = async {
+        let days = app.services.analytics.days(profile.id, days).await?;
+        let days = days.into_iter().map(HeatmapDay::from).collect();
+        Ok(LearningHeatmap { days })
+    };
+    kept(&app, &headers, profile.id, "heatmap", days, heatmap).await
 }
 
 /// XP, level and streak
@@ -254,11 +268,65 @@ pub async fn progress(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let days = within("days", query.days, CHART_DAYS_LEAST, DAYS_MAX)?;
-    let standing = app.services.analytics.standing(profile.id).await?;
-    let days = app.services.analytics.days(profile.id, days).await?;
-    let progress = GamificationProgress {
-        days: days.into_iter().map(ProgressDay::from).collect(),
-        standing: standing.into(),
+    let progress = async {
+        let progress = app.services.analytics.progress(profile.id, days).await?;
+        Ok(GamificationProgress {
+            days: progress.days.into_iter().map(ProgressDay::from).collect(),
+            standing: progress.standing.into(),
+        })
     };
-    conditional::answer(&headers, &progress)
+    kept(&app, &headers, profile.id, "progress", days, progress).await
+}
+
+/// The answer to one question about a period. It holds until something happens, and at most until a
+/// day may begin.
+async fn kept<T: Serialize>(
+    app: &AppState,
+    headers: &HeaderMap,
+    user: UserId,
+    question: &str,
+    days: u32,
+    derive: impl Future<Output = Result<T, AppError>>,
+) -> Result<Response, Problem> {
+    let what = [question, &*days.to_string(), &*app.analytics.quarter()];
+    conditional::kept(&app.answers.analytics, headers, user, &what, derive).await
+}
+
+/// A date as ten characters, without the detour through a formatter: a year has 365.
+fn plain_date<S: Serializer>(date: &NaiveDate, serializer: S) -> Result<S::Ok, S::Error> {
+    let (year, month, day) = (date.year(), date.month(), date.day());
+    let Some(year) = u32::try_from(year).ok().filter(|year| *year <= 9_999) else {
+        return serializer.collect_str(date);
+    };
+    let digit = |number: u32| b'0' + u8::try_from(number % 10).unwrap_or_default();
+    let text = [
+        digit(year / 1_000),
+        digit(year / 100),
+        digit(year / 10),
+        digit(year),
+        b'-',
+        digit(month / 10),
+        digit(month),
+        b'-',
+        digit(day / 10),
+        digit(day),
+    ];
+    match std::str::from_utf8(&text) {
+        Ok(text) => serializer.serialize_str(text),
+        Err(_) => serializer.collect_str(date),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_reads_as_everywhere_else() {
+        for text in ["2026-11-23", "0999-01-01", "2000-12-31"] {
+            let date: NaiveDate = text.parse().unwrap();
+            let written = plain_date(&date, serde_json::value::Serializer).unwrap();
+            assert_eq!(written, serde_json::to_value(date).unwrap());
+        }
+    }
 }

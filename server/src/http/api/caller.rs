@@ -3,7 +3,11 @@
 
 use crate::{
     accounts::{AccountError, Accounts, sessions::SessionToken, tokens::TokenText},
-    http::{problem::Problem, session::Visitor, state::AppState},
+    http::{
+        problem::Problem,
+        session::{self, Visitor},
+        state::AppState,
+    },
 };
 use app::model::account::{Profile, TokenScope};
 use axum::{
@@ -49,10 +53,11 @@ pub struct TokenHolder {
     token: TokenText,
 }
 
-/// Reads the access token, if there is one; from then on the request has no cookies.
-pub async fn attach(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+/// Reads the access token, if there is one; from then on the request has no cookies. Without one,
+/// it comes in by its session.
+pub async fn enter(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let Some(shown) = bearer(request.headers()) else {
-        return next.run(request).await;
+        return session::with_session(&state, request, next).await;
     };
     let Some(token) = TokenText::parse(shown) else {
         return invalid();
@@ -65,7 +70,7 @@ pub async fn attach(State(state): State<AppState>, mut request: Request, next: N
                 scope: opened.scope,
                 token,
             });
-            next.run(request).await
+            session::with_session(&state, request, next).await
         }
         Ok(None) => invalid(),
         Err(error) => {

@@ -1,47 +1,108 @@
 //! Answers that need not be sent again: an ETag made from the content, and 304 for whoever has it.
 
-use crate::http::problem::Problem;
+use crate::{
+    cache::{Cached, Caches, Namespace},
+    http::problem::Problem,
+    services::told,
+};
+use app::{
+    error::{AppError, ErrorKind},
+    model::id::UserId,
+};
 use axum::{
+    body::Bytes,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
 
 /// Bytes of the digest that become the tag: 128 bits never meet by chance.
 const TAG_BYTES: usize = 16;
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Somebody's own data: her program may keep it, but has to ask whether it still holds.
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// `value` as JSON with its tag, or 304 when `headers` say that the caller has that already.
+/// An answer as it is sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Written {
+    json: Bytes,
+    tag: String,
+}
+
+impl Written {
+    /// `value` as JSON, and its tag.
+    ///
+    /// # Errors
+    /// When the value cannot be written as JSON.
+    pub fn of(value: &impl Serialize) -> Result<Self, AppError> {
+        let json = serde_json::to_vec(value).map_err(|error| {
+            told(
+                ErrorKind::Internal,
+                "Something went wrong on the server. Try again.",
+                &error,
+            )
+        })?;
+        let digest = Sha256::digest(&json);
+        let tag = BASE64_URL_SAFE_NO_PAD.encode(&digest[..TAG_BYTES]);
+        Ok(Self {
+            json: json.into(),
+            tag: format!("\"{tag}\""),
+        })
+    }
+
+    /// The answer, or 304 when `headers` say that the caller has it already.
+    pub fn answer(&self, headers: &HeaderMap) -> Response {
+        let mut response = if has(headers, &self.tag) {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            let json = [(header::CONTENT_TYPE, JSON)];
+            (json, self.json.clone()).into_response()
+        };
+        let own = response.headers_mut();
+        own.insert(header::CACHE_CONTROL, ASK_AGAIN);
+        if let Ok(tag) = HeaderValue::try_from(&self.tag) {
+            own.insert(header::ETAG, tag);
+        }
+        response
+    }
+}
+
+/// The answers that are kept as they are sent: writing one down takes longer than anything else about
+/// an answer that was there.
+pub struct Answers {
+    pub analytics: Cached<Written>,
+    pub materials: Cached<Written>,
+}
+
+impl Answers {
+    /// Nothing kept yet.
+    pub fn new(caches: &Caches) -> Self {
+        Self {
+            analytics: Cached::new(caches, Namespace::Analytics, "answer", 1),
+            materials: Cached::new(caches, Namespace::Materials, "answer", 1),
+        }
+    }
+}
+
+/// What was written of `what` for this user, or is now of what `derive` comes to.
 ///
 /// # Errors
-/// When the value cannot be written as JSON.
-pub fn answer(headers: &HeaderMap, value: &impl Serialize) -> Result<Response, Problem> {
-    let json = serde_json::to_vec(value).map_err(|error| {
-        tracing::error!(%error, "an answer could not be written as JSON");
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Something went wrong on the server. Try again.",
-        )
-    })?;
-    let digest = Sha256::digest(&json);
-    let tag = format!(
-        "\"{}\"",
-        BASE64_URL_SAFE_NO_PAD.encode(&digest[..TAG_BYTES])
-    );
-    let mut response = if has(headers, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        ([(header::CONTENT_TYPE, "application/json")], json).into_response()
-    };
-    let own = response.headers_mut();
-    own.insert(header::CACHE_CONTROL, ASK_AGAIN);
-    if let Ok(tag) = HeaderValue::try_from(tag) {
-        own.insert(header::ETAG, tag);
-    }
-    Ok(response)
+/// What `derive` failed with.
+pub async fn kept<T: Serialize>(
+    answers: &Cached<Written>,
+    headers: &HeaderMap,
+    user: UserId,
+    what: &[&str],
+    derive: impl Future<Output = Result<T, AppError>>,
+) -> Result<Response, Problem> {
+    let written = answers
+        .get(user, what, async { Written::of(&derive.await?) })
+        .await
+        .map_err(|error| Problem::from(Arc::unwrap_or_clone(error)))?;
+    Ok(written.value.answer(headers))
 }
 
 /// Whether `If-None-Match` names the tag. What a proxy compressed comes back as a weak one.
@@ -61,16 +122,18 @@ mod tests {
 
     #[test]
     fn the_same_content_is_sent_once() {
-        let first = answer(&HeaderMap::new(), &[1, 2]).unwrap();
+        let written = Written::of(&[1, 2]).unwrap();
+        let first = written.answer(&HeaderMap::new());
         let tag = first.headers()[header::ETAG].to_str().unwrap().to_owned();
         for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
             let mut headers = HeaderMap::new();
             headers.insert(header::IF_NONE_MATCH, known.parse().unwrap());
-            let again = answer(&headers, &[1, 2]).unwrap();
+            let again = written.answer(&headers);
             assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{known}");
         }
         let mut headers = HeaderMap::new();
         headers.insert(header::IF_NONE_MATCH, tag.parse().unwrap());
-        assert_eq!(answer(&headers, &[1]).unwrap().status(), StatusCode::OK);
+        let other = Written::of(&[1]).unwrap().answer(&headers);
+        assert_eq!(other.status(), StatusCode::OK);
     }
 }

@@ -166,18 +166,22 @@ pub async fn list(
         })?),
         None => None,
     };
-    // One more than asked for tells whether there are more.
-    let mut found = app
-        .services
-        .materials
-        .list_after(profile.id, after, limit + 1)
-        .await?;
-    let kept = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > kept;
-    found.truncate(kept);
-    let next_cursor = found.last().filter(|_| more).map(cursor);
-    let items = found.into_iter().map(Item::from).collect();
-    conditional::answer(&headers, &List { items, next_cursor })
+    let list = async {
+        // One more than asked for tells whether there are more.
+        let mut found = app
+            .services
+            .materials
+            .list_after(profile.id, after, limit + 1)
+            .await?;
+        let kept = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = found.len() > kept;
+        found.truncate(kept);
+        let next_cursor = found.last().filter(|_| more).map(cursor);
+        let items = found.into_iter().map(Item::from).collect();
+        Ok(List { items, next_cursor })
+    };
+    let what = [&*format!("{after:?}"), &*limit.to_string()];
+    conditional::kept(&app.answers.materials, &headers, profile.id, &what, list).await
 }
 
 /// Upload a document

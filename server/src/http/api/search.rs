@@ -68,15 +68,15 @@ pub struct FoundPassage {
     score: f32,
 }
 
-impl From<Passage> for FoundPassage {
-    fn from(passage: Passage) -> Self {
+impl From<&Passage> for FoundPassage {
+    fn from(passage: &Passage) -> Self {
         Self {
             material_id: passage.material_id.uuid(),
-            title: passage.title,
-            section: passage.section,
+            title: passage.title.clone(),
+            section: passage.section.clone(),
             page_first: passage.page_first,
             page_last: passage.page_last,
-            text: passage.text,
+            text: passage.text.clone(),
             score: passage.score,
         }
     }
@@ -138,7 +138,7 @@ pub async fn search(
         .search(profile.id, &query, limit, materials.as_deref())
         .await?;
     Ok(Json(SearchResponse {
-        passages: found.passages.into_iter().map(FoundPassage::from).collect(),
+        passages: found.passages.iter().map(FoundPassage::from).collect(),
         cached: found.cached,
     }))
 }

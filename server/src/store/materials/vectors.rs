@@ -10,6 +10,7 @@ use crate::store::{
 use app::model::id::{MaterialId, UserId};
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
+use rusqlite::ToSql;
 use sqlx::SqliteConnection;
 use std::collections::HashSet;
 
@@ -180,26 +181,18 @@ pub async fn users_of_others(db: &Db, embedder: &str) -> Stored<Vec<UserId>> {
 
 /// Whether each of the user's passages has a vector of this embedder or was refused one.
 pub async fn is_settled(db: &Db, user: UserId, embedder: &str) -> Stored<bool> {
-    Ok(sqlx::query_scalar(
-        "SELECT NOT EXISTS (SELECT 1 FROM chunks c WHERE c.user_id = $1 AND NOT EXISTS ( \
-             SELECT 1 FROM embeddings e WHERE e.chunk_id = c.id AND e.embedder = $2))",
-    )
-    .bind(user.uuid())
-    .bind(embedder)
-    .fetch_one(db.read())
-    .await?)
+    let sql = "SELECT 1 FROM chunks c WHERE c.user_id = $1 AND NOT EXISTS ( \
+                   SELECT 1 FROM embeddings e WHERE e.chunk_id = c.id AND e.embedder = $2) LIMIT 1";
+    let values: [&dyn ToSql; 2] = [&user.uuid(), &embedder];
+    Ok(db.look_for("lacking", sql, &values, |_| Ok(()))?.is_none())
 }
 
 /// Whether the user has vectors of this embedder.
 pub async fn has_any(db: &Db, user: UserId, embedder: &str) -> Stored<bool> {
-    Ok(sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM chunks c JOIN embeddings e ON e.chunk_id = c.id \
-         WHERE c.user_id = $1 AND e.embedder = $2)",
-    )
-    .bind(user.uuid())
-    .bind(embedder)
-    .fetch_one(db.read())
-    .await?)
+    let sql = "SELECT 1 FROM chunks c JOIN embeddings e ON e.chunk_id = c.id \
+               WHERE c.user_id = $1 AND e.embedder = $2 LIMIT 1";
+    let values: [&dyn ToSql; 2] = [&user.uuid(), &embedder];
+    Ok(db.look_for("having", sql, &values, |_| Ok(()))?.is_some())
 }
 
 /// Removes up to `limit` of the user's vectors that are not of this embedder; how many were.
