@@ -26,6 +26,7 @@ use crate::{
 };
 use app::model::id::UserId;
 use entry::Entry;
+use futures::future::join_all;
 use memory::{Held, Memory};
 use redis::Redis;
 use serde::{Serialize, de::DeserializeOwned};
@@ -49,6 +50,8 @@ pub struct CacheConfig {
     pub ttls: Ttls,
     /// `None`: this process's memory alone.
     pub redis: Option<RedisConfig>,
+    /// From which cosine of their vectors on two questions are taken for the same; `None`: never.
+    pub similar_questions: Option<f32>,
 }
 
 /// All caches of this server. Cheap to clone.
@@ -62,6 +65,7 @@ struct Parts {
     memory: Memory,
     redis: Option<Redis>,
     figures: Arc<Figures>,
+    similar_questions: Option<f32>,
 }
 
 /// A value, and where it came from.
@@ -95,7 +99,13 @@ impl Caches {
                 .as_ref()
                 .map(|redis| Redis::open(redis.clone(), tasks, stopping.clone())),
             figures,
+            similar_questions: config.similar_questions,
         })))
+    }
+
+    /// From which cosine on two questions are taken for the same, if ever.
+    pub fn similar_questions(&self) -> Option<f32> {
+        self.0.as_ref()?.similar_questions
     }
 
     /// Caches that keep nothing.
@@ -212,6 +222,113 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
         Ok(Got { value, cached })
     }
 
+    /// The values of several `whats` of this user, in their order: those that are kept, and the others
+    /// (their places) `derive`d together and kept, but for those that come to nothing. Nobody waits
+    /// for anybody else here.
+    ///
+    /// # Errors
+    /// What `derive` failed with; nothing is kept then.
+    pub async fn get_each<E, F>(
+        &self,
+        user: UserId,
+        whats: &[[&str; 2]],
+        derive: impl FnOnce(&[usize]) -> F,
+    ) -> Result<Vec<Option<T>>, E>
+    where
+        T: Clone,
+        F: Future<Output = Result<Vec<Option<T>>, E>>,
+    {
+        let everything: Vec<usize> = (0..whats.len()).collect();
+        let Some(parts) = &self.caches.0 else {
+            return derive(&everything).await;
+        };
+        let scope = self.namespace.scope();
+        let Ok(generation) = generations::current(&parts.db, user, scope).await else {
+            parts.figures.error(self.namespace);
+            return derive(&everything).await;
+        };
+        let kind = [self.kind, std::any::type_name::<T>()];
+        let key = |what| Key::new(self.namespace, kind, self.version, user, generation, what);
+        let keys: Vec<Key> = whats.iter().map(|what| key(what)).collect();
+        let known = keys.iter().map(|key| self.known(parts, key));
+        let mut values: Vec<Option<T>> = join_all(known).await;
+        let missing: Vec<usize> = everything
+            .into_iter()
+            .filter(|at| values[*at].is_none())
+            .collect();
+        if missing.is_empty() {
+            return Ok(values);
+        }
+        let started = Instant::now();
+        let derived = derive(&missing).await?;
+        let each = u32::try_from(missing.len()).unwrap_or(u32::MAX).max(1);
+        let compute = started.elapsed() / each;
+        for (at, value) in missing.into_iter().zip(derived) {
+            parts.figures.miss(self.namespace);
+            if let Some(value) = &value {
+                self.keep(parts, &keys[at], value.clone(), compute).await;
+            }
+            values[at] = value;
+        }
+        Ok(values)
+    }
+
+    /// The value of this key in this process or in Redis.
+    async fn known(&self, parts: &Parts, key: &Key) -> Option<T>
+    where
+        T: Clone,
+    {
+        let held = match parts.memory.get(key).await {
+            Some(held) => held,
+            None => {
+                let bytes = parts.redis.as_ref()?.get(key).await?;
+                let held = self.decoded(parts, key, &bytes)?;
+                parts.memory.put(key.clone(), held.clone()).await;
+                held
+            }
+        };
+        parts.figures.hit(self.namespace, held.compute);
+        held.value::<T>().map(Arc::unwrap_or_clone)
+    }
+
+    async fn keep(&self, parts: &Parts, key: &Key, value: T, compute: Duration) {
+        let (size, ttl) = (entry::size(&value), parts.ttls.of(self.namespace));
+        self.share(parts, key, &value, compute).await;
+        let held = Held::new(self.namespace, value, size, compute, ttl);
+        parts.memory.put(key.clone(), held).await;
+    }
+
+    /// Gives a value to the other servers.
+    async fn share(&self, parts: &Parts, key: &Key, value: &T, compute: Duration) {
+        let (now, ttl) = (
+            parts.clock.now().timestamp_millis(),
+            parts.ttls.of(self.namespace),
+        );
+        if (self.keep)(value)
+            && let Some(redis) = &parts.redis
+            && let Some(entry) = Entry::encode(value, key, compute, now, ttl)
+        {
+            parts.figures.stored(self.namespace, &entry);
+            redis.put(key, entry.bytes, ttl).await;
+        }
+    }
+
+    /// What Redis had of this key, if it is a value.
+    fn decoded(&self, parts: &Parts, key: &Key, bytes: &[u8]) -> Option<Held> {
+        let now = parts.clock.now().timestamp_millis();
+        let Some(entry) = Entry::decode::<T>(bytes, key, now) else {
+            parts.figures.error(self.namespace);
+            return None;
+        };
+        Some(Held::new(
+            self.namespace,
+            entry.value,
+            bytes.len(),
+            entry.compute,
+            entry.ttl,
+        ))
+    }
+
     /// From Redis if it is there, else derived now.
     async fn fill<E, F>(
         &self,
@@ -236,16 +353,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
         let value = derive.await?;
         let compute = started.elapsed();
         parts.figures.miss(self.namespace);
-        let ttl = parts.ttls.of(self.namespace);
-        let now = parts.clock.now().timestamp_millis();
-        let size = entry::size(&value);
-        if (self.keep)(&value)
-            && let Some(redis) = &parts.redis
-            && let Some(entry) = Entry::encode(&value, key, compute, now, ttl)
-        {
-            parts.figures.stored(self.namespace, &entry);
-            redis.put(key, entry.bytes, ttl).await;
-        }
+        self.share(parts, key, &value, compute).await;
+        let (size, ttl) = (entry::size(&value), parts.ttls.of(self.namespace));
         if let (Some(redis), Some(lock)) = (&parts.redis, lock) {
             redis.unlock(key, lock);
         }
@@ -258,22 +367,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
         loop {
             match redis.get(key).await {
                 Some(bytes) => {
-                    let now = parts.clock.now().timestamp_millis();
-                    match Entry::decode::<T>(&bytes, key, now) {
-                        Some(entry) => {
-                            return Shared::Found(Held::new(
-                                self.namespace,
-                                entry.value,
-                                bytes.len(),
-                                entry.compute,
-                                entry.ttl,
-                            ));
-                        }
-                        None => {
-                            parts.figures.error(self.namespace);
-                            return Shared::Absent;
-                        }
-                    }
+                    return match self.decoded(parts, key, &bytes) {
+                        Some(held) => Shared::Found(held),
+                        None => Shared::Absent,
+                    };
                 }
                 None if !redis.answers() => return Shared::Absent,
                 None => {}

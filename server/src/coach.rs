@@ -351,16 +351,26 @@ impl Coach {
             covered,
             by_meaning,
             problem,
+            similar_to,
         } = found
             .map(|got| Arc::unwrap_or_clone(got.value))
             .map_err(|error| services::retrieval_error(&error))?;
-        let passages = if covered { passages.to_vec() } else { Vec::new() };
+        let passages = if covered {
+            passages.to_vec()
+        } else {
+            Vec::new()
+        };
         let sources = source::load(&self.db, user, passages)
             .await
             .map_err(|error| services::store_error(&error))?;
         let note = problem
             .or_else(|| self.slot.problem())
-            .filter(|_| !by_meaning);
+            .filter(|_| !by_meaning)
+            .or_else(|| {
+                similar_to.map(|question| format!(
+                "Answered with what was found for a question that means the same: “{question}”."
+            ))
+            });
         Ok((sources, note, so_far))
     }
 

@@ -281,6 +281,7 @@ mod tests {
             ("CACHE", "perhaps"),
             ("REDIS_URL", "127.0.0.1:6379"),
             ("CACHE_RAG_SECONDS", "0"),
+            ("CACHE_SIMILAR_PERCENT", "101"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
             assert_eq!(error.name, name, "{value}");
@@ -363,6 +364,9 @@ mod tests {
         let cache = |settings: &[_]| read(settings).unwrap().cache;
         assert!(cache(&[]).is_on && cache(&[]).redis.is_none());
         assert!(!cache(&[("CACHE", "off")]).is_on);
+        assert_eq!(cache(&[]).similar_questions, None);
+        let similar = cache(&[("CACHE_SIMILAR_PERCENT", "97")]);
+        assert_eq!(similar.similar_questions, Some(0.97));
         let two = "redis://u:very-secret@10.0.0.1:6379, redis://10.0.0.2:6379";
         let config = read(&[("REDIS_URL", two), ("CACHE_PROFILE_SECONDS", "7")]).unwrap();
         assert!(!format!("{config:?}").contains("very-secret"));

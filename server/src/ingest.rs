@@ -13,6 +13,7 @@ pub mod clean;
 mod crew;
 pub mod extract;
 pub mod files;
+mod kept;
 mod meaning;
 mod names;
 pub mod ocr;
@@ -27,6 +28,7 @@ mod turns;
 pub mod uploads;
 
 use crate::{
+    cache::Caches,
     changes::{Change, Changes},
     clock::Clock,
     provider::EmbedderSlot,
@@ -46,6 +48,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use crew::{Crew, Shift};
 use files::{Files, ReceiveError, Received, storage::StorageError};
+use kept::Kept;
 use passwords::Passwords;
 use pipeline::{Fault, Outcome, Workshop};
 use sandbox::{Extractor, Patience};
@@ -185,6 +188,7 @@ impl Ingest {
         changes: Arc<Changes>,
         clock: Clock,
         limits: Limits,
+        caches: &Caches,
     ) -> Arc<Self> {
         let extractor = Extractor {
             program: limits.extractor.clone(),
@@ -201,6 +205,7 @@ impl Ingest {
                 extractor,
                 passwords: Passwords::default(),
                 turns: Turns::new(meaning::BATCHES_AT_ONCE),
+                kept: Kept::new(caches),
             },
             limits,
             crew: Crew::default(),

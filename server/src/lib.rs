@@ -143,6 +143,7 @@ impl Application {
             extractor: config.extractor.clone(),
         };
         let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let caches = Caches::open(&config.cache, db.clone(), clock.clone(), &tasks, &stopping);
         let ingest = Ingest::new(
             db.clone(),
             files.clone(),
@@ -150,6 +151,7 @@ impl Application {
             Arc::clone(&changes),
             clock.clone(),
             limits.clone(),
+            &caches,
         );
         let uploads = Uploads::new(
             db.clone(),
@@ -176,7 +178,6 @@ impl Application {
             OpenError::Store(error) => StartError::Database(error),
         })?;
         let renderer = Arc::new(renderer);
-        let caches = Caches::open(&config.cache, db.clone(), clock.clone(), &tasks, &stopping);
         let retrieval = Retrieval::new(db.clone(), slot.clone(), &caches);
         let coach = Coach::new(
             db.clone(),

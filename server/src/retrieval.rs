@@ -18,6 +18,7 @@ mod library;
 mod matrix;
 mod query;
 mod rank;
+mod similar;
 mod words;
 
 pub use query::{Filter, Query};
@@ -37,6 +38,7 @@ use app::model::{coach::Passage, id::UserId};
 use cache::Libraries;
 use rank::{Hit, Ranked, Tools, asked, rank};
 use serde::{Deserialize, Serialize};
+use similar::Similar;
 use std::{collections::HashMap, sync::Arc};
 
 /// Candidates read for two passages asked for, and when that was not enough: some fall out as
@@ -54,6 +56,8 @@ pub struct Found {
     pub by_meaning: bool,
     /// Why this question's meaning was not compared, if that failed.
     pub problem: Option<String>,
+    /// The earlier question this was found for, when it was another.
+    pub similar_to: Option<String>,
 }
 
 /// Why there is no result.
@@ -74,6 +78,7 @@ pub struct Retrieval {
     libraries: Libraries,
     found: Cached<Found>,
     vectors: Cached<Vec<f32>>,
+    similar: Option<Similar<Found>>,
 }
 
 impl Retrieval {
@@ -83,10 +88,11 @@ impl Retrieval {
             db,
             slot,
             libraries: Libraries::new(),
-            found: Cached::new(caches, Namespace::Rag, "found", 1)
+            found: Cached::new(caches, Namespace::Rag, "found", 2)
                 // Next time the embedder may work again.
                 .keep_if(|found: &Found| found.problem.is_none()),
             vectors: Cached::new(caches, Namespace::Embedding, "question", 1),
+            similar: caches.similar_questions().map(Similar::at_least),
         }
     }
 
@@ -108,6 +114,34 @@ impl Retrieval {
 
     async fn find(&self, user: UserId, query: &Query) -> Result<Found, RetrievalError> {
         let tools = self.tools(user, &query.text).await?;
+        let (Some(similar), Some(vector)) = (&self.similar, &tools.vector) else {
+            return self.find_with(tools, user, query).await;
+        };
+        let vector = vector.clone();
+        let scope = similar::Scope {
+            generation: tools.generation,
+            embedder: tools.embedder.clone(),
+            asked_for: query.asked_for(),
+        };
+        if let Some((question, found)) = similar.find(user, &scope, &vector).await {
+            return Ok(Found {
+                similar_to: Some(question),
+                ..found
+            });
+        }
+        let found = self.find_with(tools, user, query).await?;
+        similar
+            .remember(user, scope, &query.text, vector, found.clone())
+            .await;
+        Ok(found)
+    }
+
+    async fn find_with(
+        &self,
+        tools: Tools,
+        user: UserId,
+        query: &Query,
+    ) -> Result<Found, RetrievalError> {
         let filter = self.resolved(user, &query.filter).await?;
         let (library, problem) = (Arc::clone(&tools.library), tools.problem.clone());
         let ranked = rank(tools, query.text.clone(), filter).await;
@@ -127,6 +161,7 @@ impl Retrieval {
             covered,
             by_meaning: ranked.by_meaning.is_some(),
             problem,
+            similar_to: None,
             passages: numbered(best).into(),
         })
     }
@@ -149,6 +184,8 @@ impl Retrieval {
             let library = self.libraries.get(&self.db, user, None, generation).await?;
             return Ok(Tools {
                 library,
+                generation,
+                embedder: String::new(),
                 vector: None,
                 problem: None,
             });
@@ -170,6 +207,8 @@ impl Retrieval {
         };
         Ok(Tools {
             library: library?,
+            generation,
+            embedder: embedder.id().to_owned(),
             vector,
             problem,
         })

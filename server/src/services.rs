@@ -490,7 +490,7 @@ impl ports::Search for SearchPort {
         let found = found.map_err(|error| retrieval_error(&error))?;
         Ok(SearchAnswer {
             passages: Arc::clone(&found.value.passages),
-            cached: found.cached,
+            cached: found.cached || found.value.similar_to.is_some(),
         })
     }
 }

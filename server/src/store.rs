@@ -17,12 +17,12 @@ pub mod passages;
 pub mod reading;
 pub mod uploads;
 
+use log::LevelFilter;
+use look::Lookers;
 use sqlx::{
     ConnectOptions as _, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use log::LevelFilter;
-use look::Lookers;
 use std::{path::Path, sync::Arc, time::Duration};
 
 /// Reader connections: enough for the cores of a laptop; more only take memory.

@@ -97,6 +97,17 @@ impl Memory {
         self.values.try_get_with_by_ref(key, fill).await
     }
 
+    /// The value of this key, if it is there.
+    pub async fn get(&self, key: &Key) -> Option<Held> {
+        self.values.get(key).await
+    }
+
+    /// Keeps a value.
+    pub async fn put(&self, key: Key, held: Held) {
+        self.figures.entered(held.namespace, u64::from(held.bytes));
+        self.values.insert(key, held).await;
+    }
+
     /// Forgets one value.
     pub async fn forget(&self, key: &Key) {
         self.values.invalidate(key).await;

@@ -38,6 +38,7 @@ impl Shelf {
             memory_bytes: 1 << 20,
             ttls: Ttls::default(),
             redis: None,
+            similar_questions: None,
         };
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let caches = Caches::open(&config, db.clone(), Clock::system(), &tasks, &stopping);
@@ -120,7 +121,7 @@ async fn a_hundred_who_ask_at_once_are_answered_by_one() {
         let shelf = Arc::clone(&shelf);
         tokio::spawn(async move { shelf.get(ANNA).await.0 })
     });
-    for answer in futures::future::join_all(asked).await {
+    for answer in join_all(asked).await {
         assert_eq!(answer.unwrap(), "0");
     }
 }

@@ -129,7 +129,7 @@ impl Settings<'_> {
             })
     }
 
-    /// `CACHE`, `CACHE_MEMORY_MB`, `CACHE_..._SECONDS` and `REDIS_URL`.
+    /// `CACHE`, `CACHE_MEMORY_MB`, `CACHE_..._SECONDS`, `CACHE_SIMILAR_PERCENT` and `REDIS_URL`.
     pub fn cache(&self) -> Result<CacheConfig, ConfigError> {
         let mut ttls = Ttls::default();
         for (namespace, name) in CACHE_SECONDS {
@@ -150,11 +150,14 @@ impl Settings<'_> {
                 example: "REDIS_URL=redis://127.0.0.1:6379, or rediss://user:password@host:6379; the nodes of a cluster with commas between them".to_owned(),
             })?;
         }
+        let similar = self.number("CACHE_SIMILAR_PERCENT", 0_u8, 0..=100)?;
+        let similar_questions = (similar > 0).then(|| f32::from(similar) / 100.0);
         Ok(CacheConfig {
             is_on: self.choice("CACHE", &[("on", true), ("off", false)])?,
             memory_bytes: self.number("CACHE_MEMORY_MB", 64_u64, 1..=1_048_576)? * MB,
             ttls,
             redis,
+            similar_questions,
         })
     }
 

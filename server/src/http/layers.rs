@@ -1,7 +1,11 @@
 //! What bounds every request: how many at once, for how long, how large, and what happens when a
 //! handler panics.
 
-use super::{headers, measure, origin, problem::Problem, state::AppState};
+use super::{
+    headers, measure, origin,
+    problem::{Problem, wants_html},
+    state::AppState,
+};
 use axum::{
     extract::{Request, State},
     http::StatusCode,
@@ -56,7 +60,7 @@ async fn admit(state: &AppState, request: Request, next: Next) -> Response {
 
 /// Ends an ordinary request that takes too long.
 pub async fn time_out(request: Request, next: Next) -> Response {
-    let headers = request.headers().clone();
+    let as_page = wants_html(request.headers());
     match tokio::time::timeout(ANSWER_WAIT, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
@@ -66,7 +70,7 @@ pub async fn time_out(request: Request, next: Next) -> Response {
                 "That took too long. Try again in a moment.",
             )
             .retry_after(Duration::from_secs(5))
-            .answer(&headers)
+            .answer_as(as_page)
         }
     }
 }

@@ -59,7 +59,12 @@ impl Problem {
 
     /// As a page when the client is a browser showing documents, else as JSON.
     pub fn answer(self, headers: &HeaderMap) -> Response {
-        if wants_html(headers) {
+        self.answer_as(wants_html(headers))
+    }
+
+    /// As a page, or else as JSON.
+    pub fn answer_as(self, as_page: bool) -> Response {
+        if as_page {
             self.into_page()
         } else {
             self.into_response()

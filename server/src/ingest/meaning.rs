@@ -191,26 +191,14 @@ async fn in_turn(
     left: usize,
     cancel: &CancellationToken,
 ) -> Result<Option<Vec<Option<Vec<f32>>>>, Fault> {
-    let asked = texts.len();
     let embedded = async {
         let _turn = shop.turns.take(claim.job.user, left).await;
-        embedder.embed_documents(texts).await
+        shop.kept.embed(embedder, claim.job.user, texts).await
     };
-    let vectors = tokio::select! {
+    tokio::select! {
         biased;
-        () = cancel.cancelled() => return Ok(None),
-        vectors = embedded => vectors?,
-    };
-    let dimension = embedder.dimension();
-    let fits = |vector: &Option<Vec<f32>>| vector.as_ref().is_none_or(|v| v.len() == dimension);
-    if vectors.len() == asked && vectors.iter().all(fits) {
-        metrics::counter!("ingest_texts_embedded_total").increment(asked as u64);
-        Ok(Some(vectors))
-    } else {
-        Err(Fault::Vectors {
-            asked,
-            got: vectors.len(),
-        })
+        () = cancel.cancelled() => Ok(None),
+        vectors = embedded => vectors.map(Some),
     }
 }
 

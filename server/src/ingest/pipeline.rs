@@ -4,6 +4,7 @@
 use super::{
     extract::Failure,
     files::Files,
+    kept::Kept,
     meaning::{self, Arrived, Made},
     passwords::Passwords,
     reading::{self, Read},
@@ -47,6 +48,7 @@ pub struct Workshop {
     pub extractor: Extractor,
     pub passwords: Passwords,
     pub turns: Turns,
+    pub kept: Kept,
 }
 
 /// How a job ended when it did not fail.

@@ -20,6 +20,7 @@ use crate::{
     store::{
         jobs::{Claim, Kind},
         materials::{
+            self,
             text::{self, Addition, NewChunk, NewVectors, Version},
             vectors,
         },
@@ -67,6 +68,9 @@ pub async fn read(
         file = shop.files.local_copy(user, material) => file.map_err(Fault::File)?,
         () = cancel.cancelled() => return Ok(Read::Dropped),
     };
+    let Some(sha256) = materials::sha256(&shop.db, user, material).await? else {
+        return Ok(Read::Dropped);
+    };
     let request = Request {
         file: file.path().to_owned(),
         // After everything that may be tried again: it can be taken once.
@@ -96,7 +100,10 @@ pub async fn read(
     let (sender, events) = mpsc::channel(EVENTS_WAITING);
     let extracted = async {
         let sender = sender;
-        shop.extractor.extract(&request, &sender, cancel).await
+        let whose = (user, &*sha256);
+        shop.kept
+            .extract(&shop.extractor, whose, &request, &sender, cancel)
+            .await
     };
     let (extracted, collected) = tokio::join!(extracted, book.collect(events, arrived));
     if collected? == Read::Dropped {

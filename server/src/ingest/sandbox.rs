@@ -13,6 +13,7 @@ use super::{
 };
 use app::model::material::OutlineEntry;
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use std::{io, path::PathBuf, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -77,7 +78,7 @@ pub struct Request {
 
 /// What the child has found, in the order of the pages. Pages come without gaps, from 1 to
 /// `pages`; one that could not be read comes as [`Event::Fault`].
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// Comes first, once, when the document could be opened.
     Opened {

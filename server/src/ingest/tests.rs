@@ -143,6 +143,7 @@ async fn build(
             user_max_materials: 1_000,
             extractor: dir.path().join("child"),
         },
+        &Caches::off(),
     )
 }
 
@@ -423,6 +424,7 @@ async fn the_sample_is_added_once() {
         Arc::clone(&house.changes),
         Clock::system(),
         limits,
+        &Caches::off(),
     );
     let sample = roomy.add_sample(alice()).await.unwrap();
     assert_eq!(sample.title, "Cardiac output in two pages");

@@ -76,12 +76,13 @@ impl Libraries {
         });
         let (mut generation, mut before) = (generation, None);
         for _ in 0..ATTEMPTS {
-            let load = load(db, user, &model, generation, before.take());
-            let kept = self
-                .0
-                .try_get_with(user, load)
-                .await
-                .map_err(RetrievalError::Loading)?;
+            let kept = match self.0.get(&user).await {
+                Some(kept) => kept,
+                None => {
+                    let load = load(db.clone(), user, model.clone(), generation, before.take());
+                    self.loaded(user, load).await?
+                }
+            };
             if kept.model == model && kept.generation == generation {
                 return Ok(Arc::clone(&kept.library));
             }
@@ -94,26 +95,40 @@ impl Libraries {
             before = Some(kept);
         }
         // Loads by others keep coming in between; this one is not shared.
-        let kept = load(db, user, &model, generation, before).await?;
+        let kept = load(db.clone(), user, model, generation, before).await?;
         Ok(Arc::clone(&kept.library))
+    }
+
+    /// What `load` comes to, kept. It goes on when the one who asked has gone: a large library takes
+    /// seconds, and students who do not wait for it would make it begin anew each time.
+    async fn loaded(
+        &self,
+        user: UserId,
+        load: impl Future<Output = Stored<Arc<Kept>>> + Send + 'static,
+    ) -> Result<Arc<Kept>, RetrievalError> {
+        let cache = self.0.clone();
+        tokio::spawn(async move { cache.try_get_with(user, load).await })
+            .await
+            .map_err(|error| StoreError::Shared(error.to_string()))?
+            .map_err(RetrievalError::Loading)
     }
 }
 
 async fn load(
-    db: &Db,
+    db: Db,
     user: UserId,
-    model: &Model,
+    model: Model,
     generation: Generation,
     before: Option<Arc<Kept>>,
 ) -> Stored<Arc<Kept>> {
     // Before the passages: what changes meanwhile has another print next time.
-    let mut prints = passages::prints(db, user, &model.id).await?;
+    let mut prints = passages::prints(&db, user, &model.id).await?;
     let mut passages = 0;
     prints.retain(|print| {
         passages += usize::try_from(print.passages).unwrap_or_default();
         passages <= PASSAGES_MAX
     });
-    let before = before.filter(|before| before.model == *model);
+    let before = before.filter(|before| before.model == model);
     let (mut library, changed) = match before {
         Some(before) => {
             let wanted = prints.clone();
@@ -128,7 +143,7 @@ async fn load(
     let mut reader = Reader::default();
     for batch in batches(&changed) {
         let materials: Vec<Uuid> = batch.iter().map(|print| print.material).collect();
-        let rows = passages::of_materials(db, user, &model.id, &materials).await?;
+        let rows = passages::of_materials(&db, user, &model.id, &materials).await?;
         let prints = batch.to_vec();
         (library, reader) = aside(move || {
             library.add(&prints, &rows, &mut reader)?;
@@ -143,7 +158,7 @@ async fn load(
     .await?;
     Ok(Arc::new(Kept {
         generation,
-        model: model.clone(),
+        model,
         library: Arc::new(library),
     }))
 }

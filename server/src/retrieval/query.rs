@@ -34,6 +34,11 @@ impl Query {
         // Numbers, texts and ids: there is nothing in it that could fail.
         serde_json::to_string(&plain).unwrap_or_default()
     }
+
+    /// What two queries have in common that differ in their words alone.
+    pub fn asked_for(&self) -> String {
+        serde_json::to_string(&(self.limit, &self.filter)).unwrap_or_default()
+    }
 }
 
 /// What of the materials is searched; everything unless it says otherwise.

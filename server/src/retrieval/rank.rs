@@ -8,7 +8,7 @@ use super::{
     query::{self, Filter},
     words,
 };
-use crate::prose::Keyword;
+use crate::{prose::Keyword, store::generations::Generation};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -61,6 +61,10 @@ pub struct Ranked {
 /// What is searched with: a library, and the question's vector or why there is none.
 pub struct Tools {
     pub library: Arc<Library>,
+    /// Of the passages, read before the library was.
+    pub generation: Generation,
+    /// The id of what compares meanings; empty without it.
+    pub embedder: String,
     pub vector: Option<Vec<f32>>,
     pub problem: Option<String>,
 }

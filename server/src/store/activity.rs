@@ -43,14 +43,13 @@ pub struct Added {
 
 /// The zone a student's days are counted in; `None` for an account that is gone.
 pub async fn time_zone(db: &Db, user: UserId) -> Stored<Option<String>> {
-    db.look_for("time zone", SELECT_TIME_ZONE, &[&user.uuid()], |row| row.get(0))
+    db.look_for("time zone", SELECT_TIME_ZONE, &[&user.uuid()], |row| {
+        row.get(0)
+    })
 }
 
 /// The same, as the transaction sees it.
-pub async fn time_zone_in(
-    tx: &mut Write,
-    user: UserId,
-) -> Stored<Option<String>> {
+pub async fn time_zone_in(tx: &mut Write, user: UserId) -> Stored<Option<String>> {
     Ok(sqlx::query_scalar(SELECT_TIME_ZONE)
         .bind(user.uuid())
         .fetch_optional(&mut **tx)

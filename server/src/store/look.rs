@@ -212,7 +212,9 @@ mod tests {
         let now: DateTime<Utc> = "2026-11-23T12:50:50.054400Z".parse().unwrap();
         let (text, none) = (time_text(now), None::<String>);
         let read = |row: &Row<'_>| Ok((time(row, 0)?, time_if_any(row, 1)?));
-        let found = db.look_for("test", "SELECT $1, $2", &[&text, &none], read).unwrap();
+        let found = db
+            .look_for("test", "SELECT $1, $2", &[&text, &none], read)
+            .unwrap();
         assert_eq!(found, Some((now, None)));
         let broken = db.look_for("test", "SELECT 'soon'", &[], |row| time(row, 0));
         assert!(broken.is_err());

@@ -198,6 +198,16 @@ async fn find_on(
     row.map(Row::into_material).transpose()
 }
 
+/// The hash of a material's file; `None` when there is no such material.
+pub async fn sha256(db: &Db, user: UserId, id: MaterialId) -> Stored<Option<Vec<u8>>> {
+    db.look_for(
+        "hash",
+        "SELECT sha256 FROM materials WHERE user_id = $1 AND id = $2",
+        &[&user.uuid(), &id.uuid()],
+        |row| row.get(0),
+    )
+}
+
 /// Gives a material another title; `None` when there is no such material.
 pub async fn rename(
     db: &Db,

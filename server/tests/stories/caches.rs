@@ -192,6 +192,7 @@ impl Bare {
             redis: Some(RedisConfig {
                 urls: urls.split(',').map(|url| url.to_owned().into()).collect(),
             }),
+            similar_questions: None,
         };
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let caches = Caches::open(&config, db, Clock::system(), &tasks, &stopping);

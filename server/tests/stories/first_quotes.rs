@@ -10,6 +10,7 @@ use app::model::{
 };
 use server::{
     analytics::Analytics,
+    cache::Caches,
     changes::Changes,
     clock::Clock,
     coach::Coach,
@@ -306,6 +307,7 @@ async fn desk(documents: Documents, with_model: bool) -> Option<Desk> {
             user_max_materials: 1_000,
             extractor: env!("CARGO_BIN_EXE_server").into(),
         },
+        &Caches::off(),
     );
     let worker = tokio::spawn(ingest.clone().run(stop.clone()));
     for (name, _) in documents {
@@ -339,7 +341,7 @@ async fn desk(documents: Documents, with_model: bool) -> Option<Desk> {
     let chat = chat_from(&ChatConfig::Builtin, slot.clone()).unwrap();
     let coach = Coach::new(
         db.clone(),
-        Retrieval::new(db.clone(), slot.clone(), &server::cache::Caches::off()),
+        Retrieval::new(db.clone(), slot.clone(), &Caches::off()),
         slot,
         chat,
         Analytics::new(db, changes.clone(), clock.clone()),

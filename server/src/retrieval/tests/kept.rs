@@ -45,12 +45,18 @@ impl Embedder for Counting {
 
 /// A desk whose searches are kept, and its embedder.
 async fn keeping() -> (Desk, Caches, Arc<Counting>) {
+    keeping_similar(None).await
+}
+
+/// The same, where questions of this cosine are taken for one.
+async fn keeping_similar(similar_questions: Option<f32>) -> (Desk, Caches, Arc<Counting>) {
     let mut desk = Desk::open().await;
     let config = CacheConfig {
         is_on: true,
         memory_bytes: 1 << 20,
         ttls: Ttls::default(),
         redis: None,
+        similar_questions,
     };
     let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
     let caches = Caches::open(&config, desk.db.clone(), Clock::system(), &tasks, &stopping);
@@ -114,5 +120,37 @@ async fn what_went_wrong_once_is_tried_again() {
         let found = desk.search(ANNA, "When does a heart fail?").await;
         assert!(found.problem.is_some());
         assert_eq!(embedder.0.load(Ordering::SeqCst), asked);
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_means_the_same_is_answered_from_the_earlier_one_where_that_is_wanted() {
+    let (desk, ..) = keeping_similar(Some(0.97)).await;
+    desk.add(ANNA, "The heart pumps blood.").await;
+    desk.add(BEN, "A heart has four chambers.").await;
+    let ask = async |user, question| {
+        let query = Query::new(question, 3);
+        desk.retrieval.search(user, &query).await.unwrap().value
+    };
+    let first = ask(ANNA, "What does the heart do?").await;
+    assert_eq!(first.similar_to, None);
+    let again = ask(ANNA, "Explain the cardiac task").await;
+    assert_eq!(again.similar_to.as_deref(), Some("What does the heart do?"));
+    assert_eq!(again.passages, first.passages);
+    assert_eq!(ask(ANNA, "How is bread made?").await.similar_to, None);
+    assert_eq!(ask(BEN, "Explain the cardiac task").await.similar_to, None);
+    desk.add(ANNA, "The heart beats.").await;
+    let later = ask(ANNA, "The cardiac task?").await;
+    assert_eq!(
+        (later.similar_to.as_deref(), later.passages.len()),
+        (None, 2)
+    );
+
+    let (desk, ..) = keeping().await;
+    desk.add(ANNA, "The heart pumps blood.").await;
+    for question in ["What does the heart do?", "Explain the cardiac task"] {
+        let query = Query::new(question, 3);
+        let found = desk.retrieval.search(ANNA, &query).await.unwrap();
+        assert_eq!(found.value.similar_to, None);
     }
 }
