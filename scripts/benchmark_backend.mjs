@@ -5,7 +5,7 @@
 
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -19,6 +19,8 @@ const scripts = path.resolve("scripts");
 
 /** Requests under way at once. */
 const CONCURRENCY = [1, 16, 64];
+/** Seconds before each measurement. */
+const WARM_UP = 1;
 /** Questions that come again and again where the cache is measured. */
 const REPEATED = 50;
 /** Rates that are for people, raised out of the way. */
@@ -76,7 +78,7 @@ function freePort() {
 }
 
 async function stop(child) {
-  if (child.exitCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGTERM");
   await ended;
@@ -119,6 +121,27 @@ async function startRedis(folder) {
   });
   await sleep(300);
   return { url: `redis://127.0.0.1:${port}`, child };
+}
+
+/** A way to Redis that can be made slow: every answer waits for `delayMs`. */
+async function startProxy(redis) {
+  const proxy = { delayMs: 0 };
+  const port = Number(new URL(redis.url).port);
+  const server = createServer((client) => {
+    const upstream = connect(port, "127.0.0.1");
+    const close = () => {
+      client.destroy();
+      upstream.destroy();
+    };
+    client.on("error", close).on("close", close);
+    upstream.on("error", close).on("close", close);
+    client.pipe(upstream);
+    upstream.on("data", (bytes) => setTimeout(() => client.writable && client.write(bytes), proxy.delayMs));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  proxy.url = `redis://127.0.0.1:${server.address().port}`;
+  proxy.stop = () => server.close();
+  return proxy;
 }
 
 /** CPU milliseconds a process has taken, to ten of them. */
@@ -167,7 +190,7 @@ async function measure(server, world, route, cache, concurrency, folder) {
   const file = path.join(folder, "requests");
   const questions = cache === "off" ? world.questions : world.questions.slice(0, REPEATED);
   await writeFile(file, `${lines(route, world, questions).join("\n")}\n`);
-  await load(server, file, concurrency, 1);
+  await load(server, file, concurrency, WARM_UP);
   const namespace = NAMESPACES[route] ?? "analytics";
   const [before, cpu] = [await hits(server, namespace), await cpuMs(server.child)];
   const figures = await load(server, file, concurrency, seconds);
@@ -189,6 +212,59 @@ async function measure(server, world, route, cache, concurrency, folder) {
   };
 }
 
+/** Asks once in each student's name: what is read into memory then is not measured. */
+async function firstSearch({ url }, world) {
+  for (const token of world.tokens) {
+    const answer = await fetch(`${url}/api/search`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ query: world.questions[0] }),
+    });
+    if (!answer.ok) throw new Error(`the first search answered ${answer.status}`);
+    await answer.arrayBuffer();
+  }
+}
+
+/** Different questions, of which no server has heard: each asks Redis and writes to it. */
+async function faults(dataDir, world, redis) {
+  const proxy = await startProxy(redis);
+  const server = await startServer(dataDir, folder, { REDIS_URL: proxy.url });
+  const file = path.join(folder, "requests");
+  let asked = 0;
+  const run = async (fault) => {
+    // The questions are told apart by a number each time.
+    const questions = Array.from({ length: 4_000 }, () => {
+      asked += 1;
+      return `${world.questions[asked % world.questions.length]} ${asked}`;
+    });
+    await writeFile(file, `${lines("search", world, questions).join("\n")}\n`);
+    const { p50_ms, p99_ms, requests, seconds: took, refused, broken } = await load(server, file, 16, seconds);
+    return { fault, p50_ms, p99_ms, per_second: requests / took, failed: refused + broken };
+  };
+  const found = [];
+  try {
+    await load(server, file, 1, 1);
+    found.push(await run("none"));
+    redis.child.kill("SIGSTOP");
+    found.push(await run("frozen"));
+    redis.child.kill("SIGCONT");
+    await sleep(3_000);
+    found.push(await run("back again"));
+    for (const delayMs of [20, 200]) {
+      proxy.delayMs = delayMs;
+      found.push(await run(`answers ${delayMs} ms late`));
+    }
+    proxy.delayMs = 0;
+    await sleep(3_000);
+    redis.child.kill("SIGKILL");
+    found.push(await run("killed"));
+  } finally {
+    await stop(server.child);
+    proxy.stop();
+  }
+  return found;
+}
+
 async function peer(passages) {
   if (!python) return null;
   try {
@@ -203,6 +279,7 @@ async function peer(passages) {
 
 const rows = [];
 const peers = [];
+let failures = [];
 const folder = await mkdtemp(path.join(os.tmpdir(), "studyin-bench-"));
 const redis = await startRedis(folder);
 try {
@@ -215,6 +292,7 @@ try {
     for (const [cache, settings] of Object.entries(caches)) {
       const server = await startServer(dataDir, folder, settings);
       try {
+        await firstSearch(server, world);
         for (const route of world.routes) {
           for (const concurrency of CONCURRENCY) {
             const row = await measure(server, world, route, cache, concurrency, folder);
@@ -228,6 +306,7 @@ try {
         await stop(server.child);
       }
     }
+    if (redis && number === WORLDS.length - 1) failures = await faults(dataDir, world, redis);
     const figures = world.passages && (await peer(world.passages));
     if (figures) peers.push({ passages: world.passages, ...figures });
     await rm(dataDir, { recursive: true, force: true });
@@ -269,8 +348,16 @@ if (peers.length > 0) {
     out.push(`| ${one.passages} | ${figures.join(" | ")} |`);
   }
 }
+if (failures.length > 0) {
+  out.push("", "## When Redis fails: 16 searches at once, each for something new", "");
+  out.push("| Redis | p50, ms | p99, ms | requests/s | failed |", "|---|--:|--:|--:|--:|");
+  for (const one of failures) {
+    const figures = [one.p50_ms.toFixed(2), one.p99_ms.toFixed(2), one.per_second.toFixed(0), one.failed];
+    out.push(`| ${one.fault} | ${figures.join(" | ")} |`);
+  }
+}
 await mkdir("target/bench", { recursive: true });
 await writeFile("target/bench/backend.md", `${out.join("\n")}\n`);
-await writeFile("target/bench/backend.json", `${JSON.stringify({ machine, rows, chroma: peers }, null, 1)}\n`);
+await writeFile("target/bench/backend.json", `${JSON.stringify({ machine, rows, faults: failures, chroma: peers }, null, 1)}\n`);
 console.log(out.join("\n"));
 console.log("\nwritten to target/bench/backend.md and backend.json");

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a request costs the server, with and without its caches: starts the release server on seeded
 # databases (a student with a year behind her and 5,000 passages; one with 100,000; 200 students),
-# drives it with wrk, and writes target/bench/backend.md and backend.json. About ten minutes.
+# drives it with wrk, and writes target/bench/backend.md and backend.json. About twelve minutes.
 # Redis and the Chroma peer are measured where they can be had.
 #
 #   BENCH_SECONDS=3     how long each line is measured

@@ -293,22 +293,29 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
 
     async fn keep(&self, parts: &Parts, key: &Key, value: T, compute: Duration) {
         let (size, ttl) = (entry::size(&value), parts.ttls.of(self.namespace));
-        self.share(parts, key, &value, compute).await;
+        self.share(parts, key, &value, size, compute).await;
         let held = Held::new(self.namespace, value, size, compute, ttl);
         parts.memory.put(key.clone(), held).await;
     }
 
-    /// Gives a value to the other servers.
-    async fn share(&self, parts: &Parts, key: &Key, value: &T, compute: Duration) {
+    /// Gives a value of `size` bytes to the other servers, if there are any.
+    async fn share(&self, parts: &Parts, key: &Key, value: &T, size: usize, compute: Duration) {
+        if !(self.keep)(value) {
+            return;
+        }
+        let Some(redis) = &parts.redis else {
+            parts.figures.stored(self.namespace, size, size);
+            return;
+        };
         let (now, ttl) = (
             parts.clock.now().timestamp_millis(),
             parts.ttls.of(self.namespace),
         );
-        if (self.keep)(value)
-            && let Some(redis) = &parts.redis
-            && let Some(entry) = Entry::encode(value, key, compute, now, ttl)
-        {
-            parts.figures.stored(self.namespace, &entry);
+        if let Some(entry) = Entry::encode(value, key, compute, now, ttl) {
+            let stored = entry.bytes.len();
+            parts
+                .figures
+                .stored(self.namespace, entry.raw_bytes, stored);
             redis.put(key, entry.bytes, ttl).await;
         }
     }
@@ -353,8 +360,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
         let value = derive.await?;
         let compute = started.elapsed();
         parts.figures.miss(self.namespace);
-        self.share(parts, key, &value, compute).await;
         let (size, ttl) = (entry::size(&value), parts.ttls.of(self.namespace));
+        self.share(parts, key, &value, size, compute).await;
         if let (Some(redis), Some(lock)) = (&parts.redis, lock) {
             redis.unlock(key, lock);
         }

@@ -1,6 +1,6 @@
 //! What each namespace has done since the start, for `/metrics` and the owner's page.
 
-use super::{Namespace, entry::Entry, micros};
+use super::{Namespace, micros};
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
@@ -74,8 +74,8 @@ impl Figures {
     }
 
     /// A value went out.
-    pub fn stored(&self, namespace: Namespace, entry: &Entry) {
-        let (raw, stored) = (count(entry.raw_bytes), count(entry.bytes.len()));
+    pub fn stored(&self, namespace: Namespace, raw_bytes: usize, stored_bytes: usize) {
+        let (raw, stored) = (count(raw_bytes), count(stored_bytes));
         let counts = self.of(namespace);
         counts.raw_bytes.fetch_add(raw, Relaxed);
         counts.stored_bytes.fetch_add(stored, Relaxed);

@@ -195,5 +195,7 @@ async fn the_least_asked_for_gives_way_when_the_memory_is_full() {
         profile.evictions > 0 && profile.held_bytes <= 1 << 20,
         "{profile:?}"
     );
-    assert!(profile.compression_ratio > 10.0);
+    // Only what leaves the process is compressed.
+    assert!(profile.stored_bytes > 40 * 64 * 1_024);
+    assert!(profile.compression_ratio == 1.0);
 }

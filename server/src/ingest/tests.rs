@@ -1,5 +1,6 @@
 //! The upload story against a real database and real files; the extracting process is a script.
 
+mod kept;
 mod trust;
 
 use super::*;
@@ -21,6 +22,7 @@ struct House {
     db: Db,
     slot: EmbedderSlot,
     changes: Arc<Changes>,
+    caches: Caches,
     ingest: Arc<Ingest>,
     stop: CancellationToken,
     worker: Option<tokio::task::JoinHandle<()>>,
@@ -28,8 +30,13 @@ struct House {
 
 impl House {
     async fn new(script: &str) -> Self {
+        Self::with(script, |_| Caches::off()).await
+    }
+
+    async fn with(script: &str, caches: impl FnOnce(&Db) -> Caches) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::open(&dir.path().join("db")).await.unwrap();
+        let caches = caches(&db);
         for user in [alice(), bob()] {
             let mut tx = db.write().await.unwrap();
             sqlx::query("INSERT INTO users (id, email, password_hash, role, time_zone, created_at) VALUES ($1, $2, '', 'student', 'UTC', $3)")
@@ -43,12 +50,13 @@ impl House {
         }
         let slot = EmbedderSlot::empty();
         let changes = Arc::new(Changes::default());
-        let ingest = build(&dir, &db, &slot, &changes).await;
+        let ingest = build(&dir, &db, &slot, &changes, &caches).await;
         let mut house = Self {
             dir,
             db,
             slot,
             changes,
+            caches,
             ingest,
             stop: CancellationToken::new(),
             worker: None,
@@ -75,7 +83,8 @@ impl House {
     async fn restart(&mut self) {
         self.stop.cancel();
         self.worker.take().unwrap().await.unwrap();
-        self.ingest = build(&self.dir, &self.db, &self.slot, &self.changes).await;
+        let (db, slot, changes) = (&self.db, &self.slot, &self.changes);
+        self.ingest = build(&self.dir, db, slot, changes, &self.caches).await;
         self.ingest.resume().await;
         self.start();
     }
@@ -130,6 +139,7 @@ async fn build(
     db: &Db,
     slot: &EmbedderSlot,
     changes: &Arc<Changes>,
+    caches: &Caches,
 ) -> Arc<Ingest> {
     Ingest::new(
         db.clone(),
@@ -143,7 +153,7 @@ async fn build(
             user_max_materials: 1_000,
             extractor: dir.path().join("child"),
         },
-        &Caches::off(),
+        caches,
     )
 }
 

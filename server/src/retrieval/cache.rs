@@ -185,3 +185,28 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
         .await
         .map_err(|error| StoreError::Shared(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::poll;
+    use std::{pin::pin, time::Duration};
+
+    #[tokio::test]
+    async fn a_library_goes_on_being_loaded_when_the_one_who_asked_has_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("db.sqlite")).await.unwrap();
+        let (libraries, user) = (Libraries::new(), UserId::new(Uuid::nil()));
+        {
+            let asked = libraries.get(&db, user, None, Generation::of(1));
+            assert!(poll!(pin!(asked)).is_pending());
+        }
+        let loaded = async {
+            while libraries.0.get(&user).await.is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let patience = Duration::from_secs(30);
+        tokio::time::timeout(patience, loaded).await.unwrap();
+    }
+}

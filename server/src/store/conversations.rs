@@ -4,7 +4,7 @@
 //! Every query names the user. Times of a conversation's messages strictly increase, so that they
 //! always come back in the order they were written.
 
-use super::{Db, StoreError, Stored};
+use super::{Db, StoreError, Stored, look::time};
 use app::model::{
     coach::{
         Author, Citation, CitationSource, ConversationSummary, Message, MessageState, Passage,
@@ -167,22 +167,19 @@ pub async fn fail_partials(db: &Db, problem: &str) -> Stored<u64> {
 
 /// The user's conversations, most recently used first, at most [`LIST_MAX`].
 pub async fn list(db: &Db, user: UserId) -> Stored<Vec<ConversationSummary>> {
-    let rows: Vec<(Uuid, String, DateTime<Utc>)> = sqlx::query_as(
+    db.look(
+        "conversations",
         "SELECT id, title, updated_at FROM conversations
          WHERE user_id = $1 ORDER BY updated_at DESC, id DESC LIMIT $2",
+        &[&user.uuid(), &LIST_MAX],
+        |row| {
+            Ok(ConversationSummary {
+                id: ConversationId::new(row.get(0)?),
+                title: row.get(1)?,
+                updated_at: time(row, 2)?,
+            })
+        },
     )
-    .bind(user.uuid())
-    .bind(LIST_MAX)
-    .fetch_all(db.read())
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, title, updated_at)| ConversationSummary {
-            id: ConversationId::new(id),
-            title,
-            updated_at,
-        })
-        .collect())
 }
 
 /// A conversation's title and messages, oldest first.
@@ -191,12 +188,12 @@ pub async fn find(
     user: UserId,
     id: ConversationId,
 ) -> Stored<Option<(String, Vec<StoredMessage>)>> {
-    let title: Option<String> =
-        sqlx::query_scalar("SELECT title FROM conversations WHERE id = $1 AND user_id = $2")
-            .bind(id.uuid())
-            .bind(user.uuid())
-            .fetch_optional(db.read())
-            .await?;
+    let title: Option<String> = db.look_for(
+        "conversation",
+        "SELECT title FROM conversations WHERE id = $1 AND user_id = $2",
+        &[&id.uuid(), &user.uuid()],
+        |row| row.get(0),
+    )?;
     let Some(title) = title else { return Ok(None) };
     let mut messages = messages(db, user, id, MESSAGES_MAX).await?;
     let mut passages = passages(db, user, id).await?;
@@ -317,7 +314,6 @@ async fn insert_citation(
     Ok(())
 }
 
-#[derive(sqlx::FromRow)]
 struct MessageRow {
     id: Uuid,
     author: String,
@@ -334,16 +330,24 @@ async fn messages(
     conversation: ConversationId,
     limit: i64,
 ) -> Stored<Vec<StoredMessage>> {
-    let rows: Vec<MessageRow> = sqlx::query_as(
+    let rows = db.look(
+        "messages",
         "SELECT id, author, state, text, provider, problem, created_at FROM messages
          WHERE conversation_id = $1 AND user_id = $2
          ORDER BY created_at DESC LIMIT $3",
-    )
-    .bind(conversation.uuid())
-    .bind(user.uuid())
-    .bind(limit)
-    .fetch_all(db.read())
-    .await?;
+        &[&conversation.uuid(), &user.uuid(), &limit],
+        |row| {
+            Ok(MessageRow {
+                id: row.get(0)?,
+                author: row.get(1)?,
+                state: row.get(2)?,
+                text: row.get(3)?,
+                provider: row.get(4)?,
+                problem: row.get(5)?,
+                created_at: time(row, 6)?,
+            })
+        },
+    )?;
     rows.into_iter()
         .rev()
         .map(|row| {
@@ -366,7 +370,6 @@ async fn messages(
         .collect()
 }
 
-#[derive(sqlx::FromRow)]
 struct PassageRow {
     message_id: Uuid,
     number: i64,
@@ -389,18 +392,34 @@ async fn passages(
     user: UserId,
     conversation: ConversationId,
 ) -> Stored<HashMap<MessageId, Vec<Passage>>> {
-    let rows: Vec<PassageRow> = sqlx::query_as(
+    let rows = db.look(
+        "passages of a conversation",
         "SELECT p.message_id, p.number, p.material_id, p.title, p.chunk_id, p.page_first,
                 p.page_last, p.section, p.char_start, p.char_end, p.text, p.score,
                 p.score_words, p.score_meaning
          FROM message_passages p JOIN messages m ON m.id = p.message_id
          WHERE m.conversation_id = $1 AND m.user_id = $2
          ORDER BY p.message_id, p.number",
-    )
-    .bind(conversation.uuid())
-    .bind(user.uuid())
-    .fetch_all(db.read())
-    .await?;
+        &[&conversation.uuid(), &user.uuid()],
+        |row| {
+            Ok(PassageRow {
+                message_id: row.get(0)?,
+                number: row.get(1)?,
+                material_id: row.get(2)?,
+                title: row.get(3)?,
+                chunk_id: row.get(4)?,
+                page_first: row.get(5)?,
+                page_last: row.get(6)?,
+                section: row.get(7)?,
+                char_start: row.get(8)?,
+                char_end: row.get(9)?,
+                text: row.get(10)?,
+                score: row.get(11)?,
+                score_words: row.get(12)?,
+                score_meaning: row.get(13)?,
+            })
+        },
+    )?;
     let mut by_message: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
         by_message
@@ -425,7 +444,6 @@ async fn passages(
     Ok(by_message)
 }
 
-#[derive(sqlx::FromRow)]
 struct CitationRow {
     message_id: Uuid,
     ordinal: i64,
@@ -467,18 +485,31 @@ async fn citations(
     user: UserId,
     conversation: ConversationId,
 ) -> Stored<HashMap<MessageId, Vec<(u32, Citation)>>> {
-    let rows: Vec<CitationRow> = sqlx::query_as(
+    let rows = db.look(
+        "citations",
         "SELECT c.message_id, c.ordinal, c.number, c.material_id, c.title, c.chunk_id, p.section,
                 c.page, c.char_start, c.char_end, c.quote
          FROM citations c JOIN messages m ON m.id = c.message_id
          LEFT JOIN message_passages p ON p.message_id = c.message_id AND p.number = c.number
          WHERE m.conversation_id = $1 AND m.user_id = $2
          ORDER BY c.message_id, c.ordinal",
-    )
-    .bind(conversation.uuid())
-    .bind(user.uuid())
-    .fetch_all(db.read())
-    .await?;
+        &[&conversation.uuid(), &user.uuid()],
+        |row| {
+            Ok(CitationRow {
+                message_id: row.get(0)?,
+                ordinal: row.get(1)?,
+                number: row.get(2)?,
+                material_id: row.get(3)?,
+                title: row.get(4)?,
+                chunk_id: row.get(5)?,
+                section: row.get(6)?,
+                page: row.get(7)?,
+                char_start: row.get(8)?,
+                char_end: row.get(9)?,
+                quote: row.get(10)?,
+            })
+        },
+    )?;
     let mut by_message: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
         let source = row.source()?;

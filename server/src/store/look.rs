@@ -29,6 +29,9 @@ pub(super) struct Lookers {
     path: PathBuf,
     /// `None` once the database is closed.
     free: Mutex<Option<Vec<Connection>>>,
+    /// Every query that was made.
+    #[cfg(test)]
+    made: Mutex<std::collections::BTreeMap<&'static str, String>>,
 }
 
 impl Lookers {
@@ -36,6 +39,8 @@ impl Lookers {
         Self {
             path: path.to_owned(),
             free: Mutex::new(Some(Vec::with_capacity(KEPT))),
+            #[cfg(test)]
+            made: Mutex::default(),
         }
     }
 
@@ -85,6 +90,12 @@ impl Db {
         values: Values<'_>,
         mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Stored<Vec<T>> {
+        #[cfg(test)]
+        self.lookers
+            .made
+            .lock()
+            .unwrap()
+            .insert(name, sql.to_owned());
         let started = Instant::now();
         let rows = self.lookers.with(|connection| {
             let mut statement = connection.prepare_cached(sql)?;
@@ -167,6 +178,16 @@ pub(super) fn time_text(time: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{
+        access_tokens, accounts, activity, conversations, generations,
+        materials::{self, vectors},
+        passages,
+    };
+    use app::model::{
+        id::{ConversationId, MaterialId, UserId},
+        material::ListPlace,
+    };
+    use uuid::Uuid;
 
     async fn database() -> (tempfile::TempDir, Db) {
         let folder = tempfile::tempdir().unwrap();
@@ -204,6 +225,65 @@ mod tests {
         assert_eq!(count().unwrap(), Some(1));
         db.close().await;
         assert!(count().is_err());
+    }
+
+    #[tokio::test]
+    async fn every_query_a_request_waits_for_goes_by_an_index() {
+        let (_folder, db) = database().await;
+        let (user, id) = (UserId::new(Uuid::nil()), Uuid::nil());
+        let (material, conversation) = (MaterialId::new(id), ConversationId::new(id));
+        let place = ListPlace {
+            uploaded_at: DateTime::UNIX_EPOCH,
+            id: material,
+        };
+        let mut tx = db.write().await.unwrap();
+        for row in [
+            "INSERT INTO users (id, email, password_hash, role, time_zone, created_at)
+             VALUES ($1, 'a', '', 'owner', 'UTC', '2026-01-01T00:00:00+00:00')",
+            "INSERT INTO conversations (id, user_id, title, created_at, updated_at)
+             VALUES ($1, $1, '', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00')",
+        ] {
+            sqlx::query(row).bind(id).execute(&mut *tx).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        accounts::find_session(&db, &[0; 32]).await.unwrap();
+        accounts::find_profile(&db, user).await.unwrap();
+        access_tokens::find(&db, &[0; 32]).await.unwrap();
+        let scope = generations::Scope::Search;
+        generations::current(&db, user, scope).await.unwrap();
+        materials::list(&db, user).await.unwrap();
+        materials::list_after(&db, user, Some(place), 9)
+            .await
+            .unwrap();
+        materials::find(&db, user, material).await.unwrap();
+        materials::sha256(&db, user, material).await.unwrap();
+        vectors::is_settled(&db, user, "model").await.unwrap();
+        vectors::has_any(&db, user, "model").await.unwrap();
+        activity::time_zone(&db, user).await.unwrap();
+        activity::history(&db, user).await.unwrap();
+        conversations::list(&db, user).await.unwrap();
+        let found = conversations::find(&db, user, conversation).await.unwrap();
+        assert!(found.is_some());
+        passages::prints(&db, user, "model").await.unwrap();
+        passages::of_materials(&db, user, "model", &[id])
+            .await
+            .unwrap();
+        passages::details(&db, user, &[1, 2]).await.unwrap();
+
+        let made = db.lookers.made.lock().unwrap().clone();
+        assert_eq!(made.len(), 20, "{:?}", made.keys());
+        for (name, sql) in made {
+            let plan = format!("EXPLAIN QUERY PLAN {sql}");
+            let steps = db.lookers.with(|connection| {
+                let mut statement = connection.prepare(&plan)?;
+                let steps = statement.raw_query().mapped(|row| row.get(3)).collect();
+                steps
+            });
+            let steps: Vec<String> = steps.unwrap();
+            // SEARCH goes by an index or the primary key, SCAN through the whole table.
+            let scans = steps.iter().any(|step| step.starts_with("SCAN"));
+            assert!(!scans && !steps.is_empty(), "{name}: {steps:?}");
+        }
     }
 
     #[tokio::test]
