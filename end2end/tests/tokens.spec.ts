@@ -18,7 +18,7 @@ test("a program gets in with a token until it is revoked", async ({ student, pla
   expect((await program.get("/api/materials/")).status()).toBe(200);
 
   await page.goto("/settings");
-  await expect(section.getByText("Backup script")).toBeVisible();
+  await expect(section.getByText("Backup script", { exact: true })).toBeVisible();
   await expect(page.locator("body")).not.toContainText(token);
   await section.getByRole("button", { name: "Revoke Backup script" }).click();
   await expect(section.getByText("You have no tokens.")).toBeVisible();
