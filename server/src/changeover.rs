@@ -47,7 +47,10 @@ pub async fn watch(
         loop {
             let pause = match free(&db, &slot).await {
                 Ok(0) => break,
-                Ok(_) => PAUSE,
+                Ok(_) => {
+                    slot.set_changing(true);
+                    PAUSE
+                }
                 Err(error) => {
                     tracing::error!(%error, "changeover.failed");
                     FAILURE_PAUSE
@@ -63,6 +66,7 @@ pub async fn watch(
                 }
             }
         }
+        slot.set_changing(false);
         slot.stand_by(None);
     };
     stop.run_until_cancelled(work).await;

@@ -23,7 +23,10 @@ use crate::{
     },
     retrieval::{Found, Query, Retrieval},
     services,
-    store::{Db, StoreError, conversations, materials},
+    store::{
+        Db, StoreError, conversations,
+        materials::{self, vectors},
+    },
 };
 use app::{
     error::{AppError, ErrorKind},
@@ -437,11 +440,29 @@ impl Coach {
         Ok(CoachStatus {
             provider: self.chat.label(),
             embedder: self.slot.current().map(|embedder| embedder.label()),
-            search_note: self.slot.problem(),
+            search_note: match self.slot.problem() {
+                Some(problem) => Some(problem),
+                None => self.changeover_note(user).await?,
+            },
             ready_materials,
             pending_materials,
             so_far: materials::so_far(&self.db, user).await?,
         })
+    }
+
+    /// How far the change to another embedder is, while it is under way.
+    async fn changeover_note(&self, user: UserId) -> Result<Option<String>, CoachError> {
+        let Some(embedder) = self.slot.current().filter(|_| self.slot.is_changing()) else {
+            return Ok(None);
+        };
+        let (settled, passages) = vectors::progress(&self.db, user, embedder.id()).await?;
+        Ok((settled < passages).then(|| {
+            let percent = u64::from(settled) * 100 / u64::from(passages);
+            format!(
+                "The search by meaning is changing to {}: {percent} % of your passages are done. Until then questions are answered as before.",
+                embedder.label()
+            )
+        }))
     }
 
     /// Ends the answers a stopped server left half-written, and says how many there were. Called

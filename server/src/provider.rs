@@ -21,7 +21,10 @@ use remote_embedder::{
 };
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use stub_embedder::StubEmbedder;
@@ -124,6 +127,8 @@ struct Slot {
     content: RwLock<Content>,
     /// Of whose vectors there are still some; it only embeds questions.
     standby: RwLock<Option<Arc<dyn Embedder>>>,
+    /// Vectors of another embedder are being replaced.
+    is_changing: AtomicBool,
     filled: watch::Sender<bool>,
 }
 
@@ -140,6 +145,7 @@ impl EmbedderSlot {
                 "The embedding model is still being loaded.".to_owned(),
             )),
             standby: RwLock::new(None),
+            is_changing: AtomicBool::new(false),
             filled: watch::Sender::new(false),
         }))
     }
@@ -168,6 +174,16 @@ impl EmbedderSlot {
     pub fn stand_by(&self, embedder: Option<Arc<dyn Embedder>>) {
         let standby = self.0.standby.write();
         *standby.unwrap_or_else(PoisonError::into_inner) = embedder;
+    }
+
+    /// Whether some passages still have vectors of another embedder only.
+    pub fn is_changing(&self) -> bool {
+        self.0.is_changing.load(Ordering::Relaxed)
+    }
+
+    /// Says whether they have.
+    pub fn set_changing(&self, is_changing: bool) {
+        self.0.is_changing.store(is_changing, Ordering::Relaxed);
     }
 
     /// Turns true when the slot is filled.

@@ -1,5 +1,5 @@
 //! Looks for what a crash, a full disk or a mistake could leave behind: files without rows, rows
-//! without files, index entries without passages, uploads that ran out. What nobody can reach any
+//! without files, vectors without passages, uploads that ran out. What nobody can reach any
 //! more is removed; what a student would miss is only counted and logged.
 //!
 //! Goes through the files as the storage lists them and remembers their ids only, so that it holds
@@ -30,9 +30,6 @@ pub struct Found {
     pub materials_without_file: u64,
     /// Removed.
     pub vectors_without_passage: u64,
-    /// Left alone; `words_without_passage` and its opposite mean a damaged word index.
-    pub words_without_passage: u64,
-    pub passages_without_words: u64,
     /// Removed: pages and passages whose material is gone.
     pub text_without_material: u64,
     /// Removed.
@@ -43,19 +40,11 @@ pub struct Found {
 
 impl Found {
     /// Each figure with its name.
-    pub fn figures(&self) -> [(&'static str, u64); 8] {
+    pub fn figures(&self) -> [(&'static str, u64); 6] {
         [
             ("files without a material", self.files_without_material),
             ("materials without their file", self.materials_without_file),
             ("vectors without a passage", self.vectors_without_passage),
-            (
-                "indexed words without a passage",
-                self.words_without_passage,
-            ),
-            (
-                "passages without indexed words",
-                self.passages_without_words,
-            ),
             ("text without a material", self.text_without_material),
             ("expired uploads", self.uploads_expired),
             ("parts of no upload", self.parts_without_upload),
@@ -123,8 +112,6 @@ pub async fn sweep(db: &Db, files: &Files, clock: &Clock) -> Result<Found, Sweep
     let mut found = Found {
         vectors_without_passage: rows.vectors,
         text_without_material: rows.text,
-        words_without_passage: rows.words,
-        passages_without_words: rows.wordless,
         uploads_expired: orphans::remove_expired_uploads(db, clock.now()).await?,
         ..Found::default()
     };

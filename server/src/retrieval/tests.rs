@@ -417,7 +417,13 @@ async fn the_old_embedder_answers_until_the_new_one_is_complete_and_then_its_vec
         .unwrap();
         tx.commit().await.unwrap();
     };
+    let progress = async || {
+        let counted = vectors::progress(&desk.db, ANNA, "lengths").await;
+        counted.unwrap()
+    };
+    assert_eq!(progress().await, (0, 2));
     embed("heart").await;
+    assert_eq!(progress().await, (1, 2));
     assert_eq!(best().await, by_old);
     assert_eq!(changeover::free(&desk.db, &desk.slot).await.unwrap(), 1);
     assert!(vectors::is_used(&desk.db, "topics").await.unwrap());

@@ -259,6 +259,7 @@ mod tests {
         materials::sha256(&db, user, material).await.unwrap();
         vectors::is_settled(&db, user, "model").await.unwrap();
         vectors::has_any(&db, user, "model").await.unwrap();
+        vectors::progress(&db, user, "model").await.unwrap();
         activity::time_zone(&db, user).await.unwrap();
         activity::history(&db, user).await.unwrap();
         conversations::list(&db, user).await.unwrap();
@@ -271,7 +272,7 @@ mod tests {
         passages::details(&db, user, &[1, 2]).await.unwrap();
 
         let made = db.lookers.made.lock().unwrap().clone();
-        assert_eq!(made.len(), 20, "{:?}", made.keys());
+        assert_eq!(made.len(), 21, "{:?}", made.keys());
         for (name, sql) in made {
             let plan = format!("EXPLAIN QUERY PLAN {sql}");
             let steps = db.lookers.with(|connection| {

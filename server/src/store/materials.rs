@@ -327,12 +327,6 @@ pub async fn find_by_hash(
 /// Removes a material with everything made from it; false when there is none.
 pub async fn delete(db: &Db, user: UserId, id: MaterialId) -> Stored<bool> {
     let mut tx = db.write().await?;
-    // Before the cascade, so that the word index hears of every row by its trigger.
-    sqlx::query("DELETE FROM chunks WHERE user_id = $1 AND material_id = $2")
-        .bind(user.uuid())
-        .bind(id.uuid())
-        .execute(&mut *tx)
-        .await?;
     let deleted = sqlx::query("DELETE FROM materials WHERE user_id = $1 AND id = $2")
         .bind(user.uuid())
         .bind(id.uuid())

@@ -14,10 +14,6 @@ pub struct Rows {
     pub vectors: u64,
     /// Pages, passages, faults, outlines and jobs of no material.
     pub text: u64,
-    /// Entries of the word index without their passage.
-    pub words: u64,
-    /// Passages missing in the word index.
-    pub wordless: u64,
 }
 
 /// The tables whose rows belong to another's: what to look for, and how to remove it.
@@ -48,22 +44,9 @@ const OWNED: [(&str, &str); 6] = [
     ),
 ];
 
-/// Removes what belongs to nothing and counts it; the word index is only looked at. Looks with a
-/// reader, so that a large library is not held up by a search that finds nothing.
+/// Removes what belongs to nothing and counts it. Looks with a reader, so that a large library is not held up by a search that finds nothing.
 pub async fn remove_text(db: &Db) -> Stored<Rows> {
-    let (words, wordless): (i64, i64) = sqlx::query_as(
-        "SELECT (SELECT count(*) FROM chunk_words_docsize d LEFT JOIN chunks c ON c.id = d.id \
-                 WHERE c.id IS NULL), \
-                (SELECT count(*) FROM chunks c LEFT JOIN chunk_words_docsize d ON d.id = c.id \
-                 WHERE d.id IS NULL)",
-    )
-    .fetch_one(db.read())
-    .await?;
-    let mut rows = Rows {
-        words: u64::try_from(words).unwrap_or_default(),
-        wordless: u64::try_from(wordless).unwrap_or_default(),
-        ..Rows::default()
-    };
+    let mut rows = Rows::default();
     for (look, remove) in OWNED {
         let count: i64 = sqlx::query_scalar(look).fetch_one(db.read()).await?;
         if count == 0 {

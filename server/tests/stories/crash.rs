@@ -204,13 +204,6 @@ async fn check(folder: &Path, what: &str) {
             .await
             .unwrap();
     assert_eq!(heads, 0, "{what}: the final version is there");
-    // The word index against the passages, row by row.
-    let mut tx = db.write().await.unwrap();
-    sqlx::query("INSERT INTO chunk_words (chunk_words, rank) VALUES ('integrity-check', 1)")
-        .execute(&mut *tx)
-        .await
-        .unwrap_or_else(|error| panic!("{what}: {error}"));
-    drop(tx);
     let files = Files::open(folder).await.unwrap();
     let found = sweep::sweep(&db, &files, &Clock::system()).await.unwrap();
     assert_eq!(found.orphans(), 0, "{what}: {found:?}");

@@ -36,7 +36,7 @@ fn pages(words: &[&str]) -> String {
 
 impl House {
     async fn finds(&self, word: &str) -> bool {
-        let query = "SELECT count(*) FROM chunk_words WHERE chunk_words MATCH $1";
+        let query = "SELECT count(*) FROM chunks WHERE text LIKE '%' || $1 || '%'";
         let found: i64 = sqlx::query_scalar(query)
             .bind(word)
             .fetch_one(self.db.read())

@@ -179,6 +179,23 @@ pub async fn users_of_others(db: &Db, embedder: &str) -> Stored<Vec<UserId>> {
     Ok(ids.into_iter().map(UserId::new).collect())
 }
 
+/// How many of the user's passages have a vector of this embedder or were refused one, and of how
+/// many.
+pub async fn progress(db: &Db, user: UserId, embedder: &str) -> Stored<(u32, u32)> {
+    let embedder = embedder.to_owned();
+    db.look_aside(move |db| {
+        let sql = "SELECT count(e.chunk_id), count(*) FROM chunks c \
+                   LEFT JOIN embeddings e ON e.chunk_id = c.id AND e.embedder = $2 \
+                   WHERE c.user_id = $1";
+        let values: [&dyn ToSql; 2] = [&user.uuid(), &embedder];
+        let counted = db.look_for("progress", sql, &values, |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        Ok(counted.unwrap_or_default())
+    })
+    .await
+}
+
 /// Whether each of the user's passages has a vector of this embedder or was refused one.
 pub async fn is_settled(db: &Db, user: UserId, embedder: &str) -> Stored<bool> {
     let sql = "SELECT 1 FROM chunks c WHERE c.user_id = $1 AND NOT EXISTS ( \
