@@ -24,6 +24,8 @@ test("picture every page", async ({ student, browser, baseURL }) => {
     coach: conversation,
     analytics: "/analytics",
     settings: "/settings",
+    cache: "/admin/cache",
+    docs: "/api/docs",
   };
   const visitorPages = { welcome: "/", login: "/login", signup: "/signup" };
 

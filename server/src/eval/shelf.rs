@@ -119,7 +119,7 @@ impl Shelf {
                     user: self.student,
                     name: &document.id,
                     hash,
-                    pages: &[document.text.clone()],
+                    pages: std::slice::from_ref(&document.text),
                     chunks: &chunks,
                     vectors: NewVectors {
                         embedder: embedder.id(),

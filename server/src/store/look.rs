@@ -277,8 +277,7 @@ mod tests {
             let plan = format!("EXPLAIN QUERY PLAN {sql}");
             let steps = db.lookers.with(|connection| {
                 let mut statement = connection.prepare(&plan)?;
-                let steps = statement.raw_query().mapped(|row| row.get(3)).collect();
-                steps
+                statement.raw_query().mapped(|row| row.get(3)).collect()
             });
             let steps: Vec<String> = steps.unwrap();
             // SEARCH goes by an index or the primary key, SCAN through the whole table.
