@@ -42,7 +42,7 @@ test("picture every page", async ({ student, browser, baseURL }) => {
         for (const [name, path] of Object.entries(list)) {
           await shown.goto(path);
           await shown.waitForLoadState("networkidle");
-          if (name === "analytics") await expect(shown.locator("canvas, svg").first()).toBeVisible();
+          if (name === "analytics") await expect(shown.locator("main canvas, main svg").first()).toBeVisible();
           await shown.screenshot({ path: join(FOLDER, `${name}-${width}-${colorScheme}.png`) });
         }
       }

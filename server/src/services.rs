@@ -66,15 +66,16 @@ pub fn services(parts: Parts<'_>) -> Services {
         coach,
         analytics,
     } = parts;
+    let accounts = AccountsPort {
+        profile: Cached::new(caches, Namespace::Profile, "profile", 1),
+        accounts,
+    };
     Services {
         admin: Arc::new(AdminPort {
-            accounts: Arc::clone(&accounts),
+            accounts: accounts.clone(),
             caches: caches.clone(),
         }),
-        accounts: Arc::new(AccountsPort {
-            profile: Cached::new(caches, Namespace::Profile, "profile", 1),
-            accounts,
-        }),
+        accounts: Arc::new(accounts),
         materials: Arc::new(MaterialsPort {
             list: Cached::new(caches, Namespace::Materials, "list", 1),
             db,
@@ -645,6 +646,7 @@ pub fn account_error(error: &AccountError) -> AppError {
     }
 }
 
+#[derive(Clone)]
 struct AccountsPort {
     profile: Cached<Profile>,
     accounts: Arc<Accounts>,
@@ -678,16 +680,15 @@ impl ports::Accounts for AccountsPort {
 }
 
 struct AdminPort {
-    accounts: Arc<Accounts>,
+    accounts: AccountsPort,
     caches: Caches,
 }
 
 impl AdminPort {
     /// Lets the owner through; for anybody else there is nothing.
     async fn admit(&self, user: UserId) -> Answer<()> {
-        let profile = self.accounts.profile(user).await;
-        match profile.map_err(|error| account_error(&error))? {
-            Some(profile) if profile.role == Role::Owner => Ok(()),
+        match ports::Accounts::profile(&self.accounts, user).await? {
+            profile if profile.role == Role::Owner => Ok(()),
             _ => Err(AppError::not_found("page")),
         }
     }

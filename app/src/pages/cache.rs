@@ -96,6 +96,15 @@ fn Page(page: CachePage, end: ServerAction<EndCache>) -> impl IntoView {
     .into_any()
 }
 
+/// A time in the unit that says most.
+fn saved(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{:.1} ms", seconds * 1_000.0)
+    } else {
+        format!("{seconds:.1} s")
+    }
+}
+
 #[component]
 fn Namespace(one: CacheNamespace, end: ServerAction<EndCache>) -> impl IntoView {
     let rate = one
@@ -108,7 +117,7 @@ fn Namespace(one: CacheNamespace, end: ServerAction<EndCache>) -> impl IntoView 
             <td>{one.hits}</td>
             <td>{one.misses}</td>
             <td>{rate}</td>
-            <td>{format!("{:.1} s", one.saved_seconds)}</td>
+            <td>{saved(one.saved_seconds)}</td>
             <td>{one.held}</td>
             <td>{label::size(one.held_bytes)}</td>
             <td>{format!("{:.1}x", one.compression_ratio)}</td>

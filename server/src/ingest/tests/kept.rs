@@ -27,7 +27,7 @@ fn runs(house: &House) -> usize {
 }
 
 async fn read_again(house: &House, id: MaterialId) {
-    house.ingest.retry(alice(), id).await.unwrap().unwrap();
+    house.ingest.reprocess(alice(), id).await.unwrap().unwrap();
     // It stays as it is until it has been read.
     let read = async {
         while house.count("SELECT count(*) FROM ingest_jobs").await > 0 {
