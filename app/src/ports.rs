@@ -98,6 +98,8 @@ pub struct SearchAnswer {
     pub passages: Arc<[Passage]>,
     /// Whether the answer was kept from an earlier search.
     pub cached: bool,
+    /// Whether the same search would find the same until the materials change: nothing went wrong.
+    pub is_whole: bool,
 }
 
 /// Conversations with the coach. Asking itself goes over the socket.

@@ -492,6 +492,7 @@ impl ports::Search for SearchPort {
         Ok(SearchAnswer {
             passages: Arc::clone(&found.value.passages),
             cached: found.cached || found.value.similar_to.is_some(),
+            is_whole: found.value.problem.is_none(),
         })
     }
 }

@@ -28,8 +28,15 @@ const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// An answer as it is sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Written {
-    json: Bytes,
+    pub json: Bytes,
     tag: String,
+    /// Whether it may be kept; what is not never leaves the process.
+    #[serde(skip, default = "lasting")]
+    is_lasting: bool,
+}
+
+const fn lasting() -> bool {
+    true
 }
 
 impl Written {
@@ -50,7 +57,13 @@ impl Written {
         Ok(Self {
             json: json.into(),
             tag: format!("\"{tag}\""),
+            is_lasting: true,
         })
+    }
+
+    /// The same, kept only if it `is_lasting`.
+    pub fn lasting(self, is_lasting: bool) -> Self {
+        Self { is_lasting, ..self }
     }
 
     /// The answer, or 304 when `headers` say that the caller has it already.
@@ -75,6 +88,8 @@ impl Written {
 pub struct Answers {
     pub analytics: Cached<Written>,
     pub materials: Cached<Written>,
+    /// The passages of a search, without a tag's use: a search is no list.
+    pub passages: Cached<Written>,
 }
 
 impl Answers {
@@ -83,6 +98,8 @@ impl Answers {
         Self {
             analytics: Cached::new(caches, Namespace::Analytics, "answer", 1),
             materials: Cached::new(caches, Namespace::Materials, "answer", 1),
+            passages: Cached::new(caches, Namespace::Rag, "answer", 1)
+                .keep_if(|written: &Written| written.is_lasting),
         }
     }
 }

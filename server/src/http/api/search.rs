@@ -2,15 +2,27 @@
 
 use super::{
     caller::Reader,
+    conditional::Written,
     input::{Body, within},
 };
 use crate::http::{limits::in_words, problem::Problem, state::AppState};
-use app::model::{
-    coach::{Passage, QUESTION_MAX_CHARS, Question},
-    id::MaterialId,
+use app::{
+    error::AppError,
+    model::{
+        coach::{Passage, QUESTION_MAX_CHARS, Question},
+        id::MaterialId,
+    },
 };
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
 use serde::{Deserialize, Serialize};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -42,6 +54,13 @@ fn limit_default() -> u32 {
 
 /// What was found.
 #[derive(Serialize, ToSchema)]
+#[cfg_attr(
+    not(test),
+    allow(
+        dead_code,
+        reason = "only its description is used; the answer is made of passages already written down"
+    )
+)]
 pub struct SearchResponse {
     /// The best first.
     passages: Vec<FoundPassage>,
@@ -101,7 +120,7 @@ pub async fn search(
     State(app): State<AppState>,
     Reader(profile): Reader,
     Body(request): Body<SearchRequest>,
-) -> Result<Json<SearchResponse>, Problem> {
+) -> Result<Response, Problem> {
     let limit = within("limit", request.limit, 1, LIMIT_MAX)?;
     // As it was sent: the limit of a question is counted without the spaces around it.
     if request.query.chars().count() > QUESTION_MAX_CHARS {
@@ -132,17 +151,69 @@ pub async fn search(
         )
         .retry_after(wait));
     }
-    let found = app
-        .services
-        .search
-        .search(profile.id, &query, limit, materials.as_deref())
-        .await?;
-    Ok(Json(SearchResponse {
-        passages: found.passages.iter().map(FoundPassage::from).collect(),
-        cached: found.cached,
-    }))
+    let was_kept = AtomicBool::new(false);
+    let search = async {
+        let materials = materials.as_deref();
+        let search = app
+            .services
+            .search
+            .search(profile.id, &query, limit, materials);
+        let found = search.await?;
+        was_kept.store(found.cached, Ordering::Relaxed);
+        let passages: Vec<FoundPassage> = found.passages.iter().map(FoundPassage::from).collect();
+        Ok::<_, AppError>(Written::of(&passages)?.lasting(found.is_whole))
+    };
+    let embedder = app.slot.current();
+    let embedder = embedder.as_ref().map_or("", |embedder| embedder.id());
+    let scope = serde_json::to_string(&(limit, &materials)).unwrap_or_default();
+    let what = [embedder, &*scope, query.as_str()];
+    let written = app.answers.passages.get(profile.id, &what, search).await;
+    let written = written.map_err(|error| Problem::from(Arc::unwrap_or_clone(error)))?;
+    let cached = written.cached || was_kept.load(Ordering::Relaxed);
+    Ok(response(&written.value.json, cached))
+}
+
+/// A [`SearchResponse`] around passages that are written down already.
+fn response(passages: &[u8], cached: bool) -> Response {
+    const BEGIN: &[u8] = b"{\"passages\":";
+    let end: &[u8] = if cached {
+        b",\"cached\":true}"
+    } else {
+        b",\"cached\":false}"
+    };
+    let body = [BEGIN, passages, end].concat();
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 fn too_much(sentence: String) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::to_bytes;
+
+    #[tokio::test]
+    async fn an_answer_made_of_kept_passages_is_the_described_one() {
+        for cached in [false, true] {
+            let passage = || FoundPassage {
+                material_id: Uuid::nil(),
+                title: "\"Heart\"".to_owned(),
+                section: None,
+                page_first: 1,
+                page_last: 2,
+                text: "The heart.".to_owned(),
+                score: 0.5,
+            };
+            let described = SearchResponse {
+                passages: vec![passage()],
+                cached,
+            };
+            let written = Written::of(&[passage()]).unwrap();
+            let sent = response(&written.json, cached).into_body();
+            let sent = to_bytes(sent, usize::MAX).await.unwrap();
+            assert_eq!(sent, serde_json::to_vec(&described).unwrap());
+        }
+    }
 }
