@@ -22,7 +22,10 @@ pub use redis::RedisConfig;
 
 use crate::{
     clock::Clock,
-    store::{Db, Stored, generations},
+    store::{
+        Db, Stored,
+        generations::{self, Generation},
+    },
 };
 use app::model::id::UserId;
 use entry::Entry;
@@ -108,14 +111,23 @@ impl Caches {
         self.0.as_ref()?.similar_questions
     }
 
+    /// Caches in this process alone, of a megabyte.
+    #[cfg(test)]
+    pub fn small(db: &Db, similar_questions: Option<f32>) -> Self {
+        let config = CacheConfig {
+            is_on: true,
+            memory_bytes: 1 << 20,
+            ttls: Ttls::default(),
+            redis: None,
+            similar_questions,
+        };
+        let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+        Self::open(&config, db.clone(), Clock::system(), &tasks, &stopping)
+    }
+
     /// Caches that keep nothing.
     pub fn off() -> Self {
         Self(None)
-    }
-
-    /// Whether anything is kept at all.
-    pub fn is_on(&self) -> bool {
-        self.0.is_some()
     }
 
     /// What each namespace has done since the start; `None` while the caches are off.
@@ -204,8 +216,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
                 return fresh(derive.await);
             }
         };
-        let kind = [self.kind, std::any::type_name::<T>()];
-        let key = Key::new(self.namespace, kind, self.version, user, generation, what);
+        let key = self.key(user, generation, what);
         let derived_here = AtomicBool::new(false);
         let fill = Box::pin(self.fill(parts, &key, derive, &derived_here));
         let filled = parts.memory.get_or_fill(&key, fill);
@@ -247,9 +258,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
             parts.figures.error(self.namespace);
             return derive(&everything).await;
         };
-        let kind = [self.kind, std::any::type_name::<T>()];
-        let key = |what| Key::new(self.namespace, kind, self.version, user, generation, what);
-        let keys: Vec<Key> = whats.iter().map(|what| key(what)).collect();
+        let key = |what: &[&str; 2]| self.key(user, generation, what);
+        let keys: Vec<Key> = whats.iter().map(key).collect();
         let known = keys.iter().map(|key| self.known(parts, key));
         let mut values: Vec<Option<T>> = join_all(known).await;
         let missing: Vec<usize> = everything
@@ -271,6 +281,11 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
             values[at] = value;
         }
         Ok(values)
+    }
+
+    fn key(&self, user: UserId, generation: Generation, what: &[&str]) -> Key {
+        let kind = [self.kind, std::any::type_name::<T>()];
+        Key::new(self.namespace, kind, self.version, user, generation, what)
     }
 
     /// The value of this key in this process or in Redis.

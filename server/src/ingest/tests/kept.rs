@@ -1,19 +1,9 @@
 //! What was derived of a document once.
 
 use super::*;
-use crate::cache::{CacheConfig, Ttls};
-use tokio_util::task::TaskTracker;
 
 fn keeping(db: &Db) -> Caches {
-    let config = CacheConfig {
-        is_on: true,
-        memory_bytes: 1 << 20,
-        ttls: Ttls::default(),
-        redis: None,
-        similar_questions: None,
-    };
-    let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
-    Caches::open(&config, db.clone(), Clock::system(), &tasks, &stopping)
+    Caches::small(db, None)
 }
 
 /// A script that also leaves a line for each document it was given.

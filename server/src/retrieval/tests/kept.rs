@@ -1,12 +1,8 @@
 //! A question that is asked again.
 
 use super::*;
-use crate::{
-    cache::{CacheConfig, Caches, Namespace, Ttls},
-    clock::Clock,
-};
+use crate::cache::Namespace;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// [`Topics`], counting the questions.
 struct Counting(AtomicU32);
@@ -51,15 +47,7 @@ async fn keeping() -> (Desk, Caches, Arc<Counting>) {
 /// The same, where questions of this cosine are taken for one.
 async fn keeping_similar(similar_questions: Option<f32>) -> (Desk, Caches, Arc<Counting>) {
     let mut desk = Desk::open().await;
-    let config = CacheConfig {
-        is_on: true,
-        memory_bytes: 1 << 20,
-        ttls: Ttls::default(),
-        redis: None,
-        similar_questions,
-    };
-    let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
-    let caches = Caches::open(&config, desk.db.clone(), Clock::system(), &tasks, &stopping);
+    let caches = Caches::small(&desk.db, similar_questions);
     desk.retrieval = Retrieval::new(desk.db.clone(), desk.slot.clone(), &caches);
     let embedder = Arc::new(Counting(AtomicU32::new(0)));
     desk.slot.fill(embedder.clone());
