@@ -1,10 +1,10 @@
 //! The way in: the router, its layers, and the handlers that are neither a page nor a server
 //! function. Handlers read the request, call one story, and word the answer; they hold no rules.
 //!
-//! From the outside in, a request passes: compression; its span and figures, the headers every answer
-//! carries, the host check, the bound on requests at once, the cache's budget; the panic net; the
-//! session and the origin check; then its handler. Health and the built files need neither session
-//! nor origin.
+//! From the outside in, a request passes: its span and figures, the headers every answer carries, the
+//! host check, the bound on requests at once, the cache's budget; the panic net; compression, but for
+//! the API; the session and the origin check; then its handler. Health and the built files need
+//! neither session nor origin.
 
 pub mod api;
 pub mod client;
@@ -74,11 +74,11 @@ pub fn router(state: AppState) -> Router {
         .route("/health/ready", get(health::ready))
         .nest("/pkg", site::pkg(&state))
         .merge(with_session)
-        .merge(api::routes(&state))
         .merge(api::description())
+        .layer(layers::compression())
+        .merge(api::routes(&state))
         .layer(layers::catch_panic())
         .layer(from_fn_with_state(state.clone(), layers::enter))
-        .layer(layers::compression())
         .with_state(state)
 }
 

@@ -27,7 +27,7 @@ use axum::{
 pub fn routes(state: &AppState) -> Router<AppState> {
     let timed = Router::new()
         .route("/api/materials/{id}", delete(materials::remove))
-        .route("/api/search", post(search::search))
+        .route(search::PATH, post(search::search))
         .route("/api/analytics/learning/overview", get(analytics::overview))
         .route("/api/analytics/learning/heatmap", get(analytics::heatmap))
         .route(

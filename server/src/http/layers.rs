@@ -2,13 +2,14 @@
 //! handler panics.
 
 use super::{
-    headers, measure, origin,
+    api, headers, measure, origin,
     problem::{Problem, wants_html},
     state::AppState,
 };
+use crate::{cache::budget, store::generations};
 use axum::{
     extract::{Request, State},
-    http::{Extensions, HeaderMap, StatusCode, Version},
+    http::StatusCode,
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -55,7 +56,13 @@ async fn admit(state: &AppState, request: Request, next: Next) -> Response {
         .retry_after(Duration::from_secs(2))
         .answer(request.headers());
     };
-    crate::cache::budget::of_request(next.run(request)).await
+    let only_reads = request.method().is_safe() || request.uri().path() == api::search::PATH;
+    let answer = budget::of_request(next.run(request));
+    if only_reads {
+        generations::of_reading(answer).await
+    } else {
+        answer.await
+    }
 }
 
 /// Ends an ordinary request that takes too long.
@@ -76,27 +83,15 @@ pub async fn time_out(request: Request, next: Next) -> Response {
 }
 
 /// Compresses pages and JSON on their way out; leaves streams of events, PDFs, pictures and what is
-/// compressed already as they are.
+/// compressed already as they are. The API's answers do not pass here: they have some 20 KB at most,
+/// and compressing them took twice as much processor time as all the rest.
 pub fn compression() -> CompressionLayer<impl Predicate + Send + Sync + 'static> {
     CompressionLayer::new()
         // What is sent once is not worth more: the highest levels are for files, at build time.
         .quality(CompressionLevel::Fastest)
         .br(true)
         .gzip(true)
-        .compress_when(
-            DefaultPredicate::new()
-                .and(NotForContentType::const_new("application/pdf"))
-                .and(is_to_be_compressed),
-        )
-}
-
-/// Marks an answer that is sent as it is. The API's lists and figures have some 20 KB at most;
-/// compressing them took twice as much processor time as all the rest.
-#[derive(Clone, Copy)]
-pub struct AsItIs;
-
-fn is_to_be_compressed(_: StatusCode, _: Version, _: &HeaderMap, extensions: &Extensions) -> bool {
-    extensions.get::<AsItIs>().is_none()
+        .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/pdf")))
 }
 
 /// Turns a panic into an answer; the message goes to the log by the panic itself.

@@ -8,10 +8,19 @@ use axum::{
     response::Response,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use std::{sync::OnceLock, time::Instant};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 use tracing::Instrument as _;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// How long the answer took until its first byte, for people who look at it with `curl`.
+const RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
+/// The same, for the browser's own tools.
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+/// An answer that takes longer is worth a line of its own in the log.
+const SLOW: Duration = Duration::from_secs(1);
 /// Upper edges of the latency histogram, in seconds.
 const LATENCY_SECONDS: [f64; 11] = [
     0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
@@ -69,23 +78,32 @@ where
     async {
         let mut response = answer(request).await;
         let elapsed = started.elapsed();
-        let status = response.status().as_u16();
-        let labels = [
-            ("method", method.to_string()),
-            ("route", route.clone()),
-            ("status", status.to_string()),
-        ];
-        metrics::counter!("http_requests_total", &labels).increment(1);
-        metrics::histogram!("http_request_duration_seconds", "route" => route.clone())
-            .record(elapsed.as_secs_f64());
+        let status = response.status();
+        metrics::histogram!(
+            "http_request_duration_seconds",
+            "method" => method.to_string(),
+            "route" => route.clone(),
+            "status" => status.as_u16().to_string(),
+        )
+        .record(elapsed.as_secs_f64());
         let duration_ms = elapsed.as_secs_f64() * 1_000.0;
-        if is_noise(&route) && status < 500 {
+        let status = status.as_u16();
+        if elapsed > SLOW {
+            tracing::warn!(status, duration_ms, "http.slow");
+        } else if is_noise(&route) && status < 500 {
             tracing::debug!(status, duration_ms, "http.answered");
         } else {
             tracing::info!(status, duration_ms, "http.answered");
         }
-        if let Ok(id) = HeaderValue::try_from(id.to_string()) {
-            response.headers_mut().insert(REQUEST_ID, id);
+        let headers = response.headers_mut();
+        for (name, text) in [
+            (REQUEST_ID, id.to_string()),
+            (RESPONSE_TIME, format!("{duration_ms:.2}ms")),
+            (SERVER_TIMING, format!("app;dur={duration_ms:.2}")),
+        ] {
+            if let Ok(value) = HeaderValue::try_from(text) {
+                headers.insert(name, value);
+            }
         }
         response
     }

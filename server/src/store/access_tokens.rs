@@ -4,6 +4,7 @@
 use super::{
     Db, StoreError, Stored,
     accounts::{TokenHash, profile_of, profile_row},
+    generations::{self, generation_columns},
     look::time_if_any,
 };
 use app::model::{
@@ -79,12 +80,18 @@ pub async fn list(db: &Db, user: UserId) -> Stored<Vec<AccessToken>> {
 pub async fn find(db: &Db, hash: &TokenHash) -> Stored<Option<Opened>> {
     let row = db.look_for(
         "access token",
-        "SELECT u.id, u.email, u.role, u.time_zone, t.scope, t.last_used_at
-         FROM access_tokens t JOIN users u ON u.id = t.user_id WHERE t.token_hash = $1",
+        concat!(
+            "SELECT u.id, u.email, u.role, u.time_zone, t.scope, t.last_used_at, ",
+            generation_columns!(),
+            " FROM access_tokens t JOIN users u ON u.id = t.user_id
+             LEFT JOIN generations g ON g.user_id = u.id WHERE t.token_hash = $1"
+        ),
         &[&hash.as_slice()],
         |row| {
+            let profile = profile_row(row)?;
+            generations::seen(UserId::new(profile.0), row, 6)?;
             let scope: String = row.get(4)?;
-            Ok((profile_row(row)?, scope, time_if_any(row, 5)?))
+            Ok((profile, scope, time_if_any(row, 5)?))
         },
     )?;
     row.map(|(profile, scope, last_used_at)| {

@@ -1,7 +1,11 @@
 //! Users and their sessions in the database.
 //! It knows no password and no token, only hashes of them.
 
-use super::{Db, StoreError, Stored, look::time};
+use super::{
+    Db, StoreError, Stored,
+    generations::{self, generation_columns},
+    look::time,
+};
 use app::model::{
     account::{Profile, Role},
     id::UserId,
@@ -201,10 +205,18 @@ async fn delete_expired(
 pub async fn find_session(db: &Db, token: &TokenHash) -> Stored<Option<(Profile, DateTime<Utc>)>> {
     let row = db.look_for(
         "session",
-        "SELECT u.id, u.email, u.role, u.time_zone, s.last_seen_at
-         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1",
+        concat!(
+            "SELECT u.id, u.email, u.role, u.time_zone, s.last_seen_at, ",
+            generation_columns!(),
+            " FROM sessions s JOIN users u ON u.id = s.user_id
+             LEFT JOIN generations g ON g.user_id = u.id WHERE s.token_hash = $1"
+        ),
         &[&token.as_slice()],
-        |row| Ok((profile_row(row)?, time(row, 4)?)),
+        |row| {
+            let profile = profile_row(row)?;
+            generations::seen(UserId::new(profile.0), row, 5)?;
+            Ok((profile, time(row, 4)?))
+        },
     )?;
     row.map(|(profile, seen)| Ok((profile_of(profile)?, seen)))
         .transpose()

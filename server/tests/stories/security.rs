@@ -342,7 +342,10 @@ async fn figures_are_for_this_machine_and_the_owner() {
     let local = app.visitor().get_json("/metrics").await;
     assert_eq!(local.status(), StatusCode::OK);
     let figures = local.text().await.unwrap();
-    assert!(figures.contains("http_requests_total{"), "{figures}");
+    assert!(
+        figures.contains("http_request_duration_seconds_count{"),
+        "{figures}"
+    );
     assert!(figures.contains("route=\"/signup\""), "{figures}");
     let behind_proxy = [("x-forwarded-for", "203.0.113.7")];
     let ask = async |client: &Client| {

@@ -4,7 +4,6 @@
 use crate::{
     accounts::{AccountError, Accounts, sessions::SessionToken, tokens::TokenText},
     http::{
-        layers::AsItIs,
         problem::Problem,
         session::{self, Visitor},
         state::AppState,
@@ -56,15 +55,9 @@ pub struct TokenHolder {
 
 /// Reads the access token, if there is one; from then on the request has no cookies. Without one,
 /// it comes in by its session.
-pub async fn enter(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let mut response = admitted(&state, request, next).await;
-    response.extensions_mut().insert(AsItIs);
-    response
-}
-
-async fn admitted(state: &AppState, mut request: Request, next: Next) -> Response {
+pub async fn enter(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let Some(shown) = bearer(request.headers()) else {
-        return session::with_session(state, request, next).await;
+        return session::with_session(&state, request, next).await;
     };
     let Some(token) = TokenText::parse(shown) else {
         return invalid();
@@ -77,7 +70,7 @@ async fn admitted(state: &AppState, mut request: Request, next: Next) -> Respons
                 scope: opened.scope,
                 token,
             });
-            session::with_session(state, request, next).await
+            session::with_session(&state, request, next).await
         }
         Ok(None) => invalid(),
         Err(error) => {

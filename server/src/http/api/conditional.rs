@@ -88,8 +88,8 @@ impl Written {
 pub struct Answers {
     pub analytics: Cached<Written>,
     pub materials: Cached<Written>,
-    /// The passages of a search, without a tag's use: a search is no list.
-    pub passages: Cached<Written>,
+    /// Of searches, without a tag's use: a search is no list.
+    pub searches: Cached<Written>,
 }
 
 impl Answers {
@@ -98,7 +98,7 @@ impl Answers {
         Self {
             analytics: Cached::new(caches, Namespace::Analytics, "answer", 1),
             materials: Cached::new(caches, Namespace::Materials, "answer", 1),
-            passages: Cached::new(caches, Namespace::Rag, "answer", 1)
+            searches: Cached::new(caches, Namespace::Rag, "answer", 2)
                 .keep_if(|written: &Written| written.is_lasting),
         }
     }

@@ -14,6 +14,7 @@ use app::{
     },
 };
 use axum::{
+    body::Bytes,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
@@ -26,6 +27,8 @@ use std::sync::{
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// Where searches are sent to.
+pub const PATH: &str = "/api/search";
 /// Passages of one answer: more than anybody reads, little enough to send at once.
 pub const LIMIT_MAX: u32 = 50;
 const LIMIT_DEFAULT: u32 = 8;
@@ -54,17 +57,10 @@ fn limit_default() -> u32 {
 
 /// What was found.
 #[derive(Serialize, ToSchema)]
-#[cfg_attr(
-    not(test),
-    allow(
-        dead_code,
-        reason = "only its description is used; the answer is made of passages already written down"
-    )
-)]
 pub struct SearchResponse {
     /// The best first.
     passages: Vec<FoundPassage>,
-    /// Whether the answer was kept from an earlier search.
+    /// Whether the answer was kept from an earlier search. The last field: [`sent`] relies on it.
     cached: bool,
 }
 
@@ -105,7 +101,7 @@ impl From<&Passage> for FoundPassage {
 ///
 /// By words and by meaning, in everything that is readable so far.
 #[utoipa::path(
-    post, path = "/api/search", tag = "Search", operation_id = "search",
+    post, path = PATH, tag = "Search", operation_id = "search",
     request_body = SearchRequest,
     responses(
         (status = 200, description = "The passages; none when nothing fits.", body = SearchResponse),
@@ -161,27 +157,31 @@ pub async fn search(
         let found = search.await?;
         was_kept.store(found.cached, Ordering::Relaxed);
         let passages: Vec<FoundPassage> = found.passages.iter().map(FoundPassage::from).collect();
-        Ok::<_, AppError>(Written::of(&passages)?.lasting(found.is_whole))
+        // As it will be sent the next time.
+        let response = SearchResponse {
+            passages,
+            cached: true,
+        };
+        Ok::<_, AppError>(Written::of(&response)?.lasting(found.is_whole))
     };
     let embedder = app.slot.current();
     let embedder = embedder.as_ref().map_or("", |embedder| embedder.id());
     let scope = serde_json::to_string(&(limit, &materials)).unwrap_or_default();
     let what = [embedder, &*scope, query.as_str()];
-    let written = app.answers.passages.get(profile.id, &what, search).await;
+    let written = app.answers.searches.get(profile.id, &what, search).await;
     let written = written.map_err(|error| Problem::from(Arc::unwrap_or_clone(error)))?;
     let cached = written.cached || was_kept.load(Ordering::Relaxed);
-    Ok(response(&written.value.json, cached))
+    Ok(sent(&written.value.json, cached))
 }
 
-/// A [`SearchResponse`] around passages that are written down already.
-fn response(passages: &[u8], cached: bool) -> Response {
-    const BEGIN: &[u8] = b"{\"passages\":";
-    let end: &[u8] = if cached {
-        b",\"cached\":true}"
+/// A [`SearchResponse`] that was written down as a kept one, as it is sent this time.
+fn sent(kept: &Bytes, cached: bool) -> Response {
+    const KEPT: usize = b"true}".len();
+    let body = if cached {
+        kept.clone()
     } else {
-        b",\"cached\":false}"
+        [&kept[..kept.len() - KEPT], b"false}"].concat().into()
     };
-    let body = [BEGIN, passages, end].concat();
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
@@ -195,9 +195,9 @@ mod tests {
     use axum::body::to_bytes;
 
     #[tokio::test]
-    async fn an_answer_made_of_kept_passages_is_the_described_one() {
-        for cached in [false, true] {
-            let passage = || FoundPassage {
+    async fn an_answer_says_whether_it_was_kept_and_is_otherwise_the_same() {
+        let response = |cached| SearchResponse {
+            passages: vec![FoundPassage {
                 material_id: Uuid::nil(),
                 title: "\"Heart\"".to_owned(),
                 section: None,
@@ -205,15 +205,14 @@ mod tests {
                 page_last: 2,
                 text: "The heart.".to_owned(),
                 score: 0.5,
-            };
-            let described = SearchResponse {
-                passages: vec![passage()],
-                cached,
-            };
-            let written = Written::of(&[passage()]).unwrap();
-            let sent = response(&written.json, cached).into_body();
-            let sent = to_bytes(sent, usize::MAX).await.unwrap();
-            assert_eq!(sent, serde_json::to_vec(&described).unwrap());
+            }],
+            cached,
+        };
+        let kept = Written::of(&response(true)).unwrap();
+        for cached in [false, true] {
+            let body = to_bytes(sent(&kept.json, cached).into_body(), usize::MAX);
+            let expected = serde_json::to_vec(&response(cached)).unwrap();
+            assert_eq!(body.await.unwrap(), expected);
         }
     }
 }
