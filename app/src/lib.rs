@@ -10,11 +10,13 @@
 //! - [`api`]: server functions, the only way pages get at data. They call the traits of [`ports`],
 //!   which the server implements; nothing here knows how.
 //! - [`model`]: the values both sides speak. [`error`]: what a user may be told.
-//! - [`charts`]: days as charts; the server calls it and the browser gets the JSON.
+//! - [`charts`]: days as charts, and [`badges`]: achievements as pixel art; the server calls them and
+//!   the browser gets their JSON and markup.
 //! - [`browser`]: the only code that talks to the browser itself (events, uploads, sockets).
 #![recursion_limit = "256"]
 
 pub mod api;
+pub mod badges;
 pub mod browser;
 pub mod charts;
 pub mod error;
