@@ -153,6 +153,7 @@ mod tests {
                 xp: 15,
                 xp_total: u32::try_from((n + 1) * 15).unwrap(),
                 frozen: n == 1,
+                streak_days: 1,
             })
             .collect()
     }

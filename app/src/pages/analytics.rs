@@ -151,7 +151,7 @@ fn NothingYet() -> impl IntoView {
 fn said_of_calendar(page: &AnalyticsPage) -> String {
     [
         "Calendar of study time: ",
-        &page.overview.active_days.to_string(),
+        &page.overview.current.active_days.to_string(),
         " of ",
         &page.overview.days.to_string(),
         " days with activity. The table below holds the same figures.",
@@ -163,7 +163,7 @@ fn said_of_calendar(page: &AnalyticsPage) -> String {
 fn said_of_xp(page: &AnalyticsPage) -> String {
     [
         "XP of each day and in total: ",
-        &page.overview.xp.to_string(),
+        &page.overview.current.xp.to_string(),
         " XP gained in ",
         &page.overview.days.to_string(),
         " days. The table below holds the same figures.",

@@ -8,22 +8,22 @@ use leptos::prelude::*;
 
 /// Streak, level and today's XP, then the period's figures.
 pub fn figures(overview: &Overview) -> AnyView {
-    let standing = overview.standing;
+    let (standing, period) = (overview.standing, overview.current);
     let numbers = [
-        ("Study time", "stat-minutes", time(overview.minutes)),
+        ("Study time", "stat-minutes", time(period.minutes)),
         (
             "Sessions",
             "stat-sessions",
-            grouped(overview.study_sessions),
+            grouped(period.study_sessions),
         ),
-        ("Questions", "stat-questions", grouped(overview.questions)),
-        ("Pages read", "stat-pages", grouped(overview.pages_read)),
+        ("Questions", "stat-questions", grouped(period.questions)),
+        ("Pages read", "stat-pages", grouped(period.pages_read)),
         (
             "New documents",
             "stat-materials",
-            grouped(overview.materials_added),
+            grouped(period.materials_added),
         ),
-        ("Active days", "stat-days", grouped(overview.active_days)),
+        ("Active days", "stat-days", grouped(period.active_days)),
     ]
     .map(|(name, testid, value)| {
         view! {

@@ -92,21 +92,19 @@ mod tests {
             xp: 0,
             xp_total: 0,
             frozen,
+            streak_days: 1,
         };
         let page = AnalyticsPage {
             overview: crate::model::analytics::Overview {
                 days: 3,
-                study_sessions: 0,
-                minutes: 0,
-                questions: 0,
-                materials_added: 0,
-                pages_read: 0,
-                active_days: 0,
-                xp: 0,
+                current: Default::default(),
+                before: Default::default(),
                 standing: Default::default(),
                 has_activity: true,
             },
             days: vec![day(2, 1, false), day(3, 0, false), day(4, 0, true)],
+            more: Default::default(),
+            achievements: Vec::new(),
             calendar_chart: String::new(),
             xp_chart: String::new(),
         };
