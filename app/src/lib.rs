@@ -25,6 +25,7 @@ pub mod pages;
 pub mod ports;
 pub mod widgets;
 
+use browser::events::ANNOUNCEMENT;
 use leptos::{
     hydration::{AutoReload, HydrationScripts},
     prelude::*,
@@ -75,6 +76,7 @@ pub fn shell(options: LeptosOptions) -> AnyView {
             </head>
             <body>
                 <App />
+                <p class="announcement" id=ANNOUNCEMENT role="status"></p>
             </body>
         </html>
     }
