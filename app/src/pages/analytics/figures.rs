@@ -11,11 +11,7 @@ pub fn figures(overview: &Overview) -> AnyView {
     let (standing, period) = (overview.standing, overview.current);
     let numbers = [
         ("Study time", "stat-minutes", time(period.minutes)),
-        (
-            "Sessions",
-            "stat-sessions",
-            grouped(period.study_sessions),
-        ),
+        ("Sessions", "stat-sessions", grouped(period.study_sessions)),
         ("Questions", "stat-questions", grouped(period.questions)),
         ("Pages read", "stat-pages", grouped(period.pages_read)),
         (
