@@ -5,6 +5,7 @@ pub mod echarts;
 pub mod events;
 pub mod form;
 pub mod fragment;
+pub mod heartbeat;
 pub mod kept;
 pub mod remember;
 pub mod socket;

@@ -9,11 +9,13 @@
 pub mod api;
 pub mod client;
 pub mod events;
+pub mod export;
 pub mod files;
 pub mod forms;
 pub mod functions;
 pub mod headers;
 pub mod health;
+pub mod heartbeat;
 pub mod layers;
 pub mod limits;
 pub mod measure;
@@ -53,6 +55,12 @@ pub fn router(state: AppState) -> Router {
         .route("/settings/tokens", post(token_forms::create))
         .route("/settings/tokens/{id}/revoke", post(token_forms::revoke))
         .route(FUNCTIONS, any(functions::call))
+        .route(
+            "/api/heartbeat",
+            post(heartbeat::heartbeat).layer(DefaultBodyLimit::max(heartbeat::BODY_MAX_BYTES)),
+        )
+        .route("/analytics/export.csv", get(export::csv))
+        .route("/analytics/export.json", get(export::json))
         .route("/metrics", get(health::metrics))
         .fallback(site::file_or_not_found)
         .layer(from_fn(layers::time_out))

@@ -270,6 +270,9 @@ impl Application {
             if let Err(error) = state.coach.settle_interrupted().await {
                 tracing::error!(%error, "answers cut off by a crash could not be marked");
             }
+            if let Err(error) = analytics::recount::catch_up(&state.db).await {
+                tracing::error!(%error, "figures of an older version could not be counted again");
+            }
             state.ingest.resume().await;
         }
         if let Err(error) = tenancy.let_others_in().await {
