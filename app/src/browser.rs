@@ -6,6 +6,7 @@ pub mod events;
 pub mod form;
 pub mod fragment;
 pub mod kept;
+pub mod offline;
 pub mod remember;
 pub mod socket;
 pub mod upload;

@@ -7,7 +7,9 @@
 //! neither session nor origin.
 
 pub mod api;
+pub mod assets;
 pub mod client;
+pub mod copies;
 pub mod events;
 pub mod files;
 pub mod forms;
@@ -53,6 +55,8 @@ pub fn router(state: AppState) -> Router {
         .route("/settings/tokens", post(token_forms::create))
         .route("/settings/tokens/{id}/revoke", post(token_forms::revoke))
         .route(FUNCTIONS, any(functions::call))
+        .route("/copies/library/{id}", get(copies::material))
+        .route("/copies/coach/{id}", get(copies::conversation))
         .route("/metrics", get(health::metrics))
         .fallback(site::file_or_not_found)
         .layer(from_fn(layers::time_out))
