@@ -7,6 +7,7 @@ pub mod form;
 pub mod fragment;
 pub mod heartbeat;
 pub mod kept;
+pub mod offline;
 pub mod remember;
 pub mod socket;
 pub mod upload;

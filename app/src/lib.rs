@@ -41,7 +41,7 @@ use pages::{
     library::LibraryRoute, login::LoginRoute, not_found::NotFound, reader::ReaderRoute,
     settings::SettingsRoute, signup::SignupRoute,
 };
-use ports::{CurrentUser, FormState, PlainPage};
+use ports::{AssetRoot, CurrentUser, FormState, PlainPage};
 use widgets::frame::Chrome;
 
 /// The HTML document around [`App`].
@@ -50,8 +50,10 @@ use widgets::frame::Chrome;
 /// Its type is erased so that the views are compiled here once, and not again in every program
 /// and test of the server.
 pub fn shell(options: LeptosOptions) -> AnyView {
-    let visitor = use_context::<CurrentUser>().is_none_or(|user| user.0.is_none());
-    let plain = visitor || use_context::<PlainPage>().is_some();
+    let student = use_context::<CurrentUser>().and_then(|user| user.0);
+    let plain = student.is_none() || use_context::<PlainPage>().is_some();
+    let root = use_context::<AssetRoot>().map(|root| root.0);
+    let student = student.map(|student| student.id.to_string());
     let file_max_bytes = use_context::<FormState>()
         .map(|form| form.file_max_bytes)
         .filter(|bytes| *bytes > 0);
@@ -65,12 +67,15 @@ pub fn shell(options: LeptosOptions) -> AnyView {
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f8f5ee" />
                 <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#191a1d" />
                 {file_max_bytes.map(|bytes| view! { <meta name="file-max-bytes" content=bytes.to_string() /> })}
-                <HashedStylesheet options=options.clone() />
+                <HashedStylesheet options=options.clone() root=root.clone().unwrap_or_default() />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="manifest" href="/site.webmanifest" />
                 {(!plain).then(|| view! {
+                    <meta name="student" content=student />
+                    {root.clone().map(|root| view! { <meta name="assets" content=root /> })}
                     <AutoReload options=options.clone() />
-                    <HydrationScripts options=options.clone() />
+                    <HydrationScripts options=options.clone() root=root.unwrap_or_default() />
+                    <script type="module" src="/offline.js"></script>
                 })}
                 <MetaTags />
             </head>

@@ -3,6 +3,7 @@
 pub mod analytics;
 pub mod cache;
 pub mod coach;
+pub mod copy;
 pub mod home;
 pub mod library;
 pub mod login;

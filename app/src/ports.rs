@@ -229,6 +229,11 @@ pub struct RefusedFile {
 #[derive(Clone)]
 pub struct AnswerStatus(pub Arc<dyn Fn(u16) + Send + Sync>);
 
+/// Where the built files lie when that is not this server: what comes before `/pkg`. Provided as
+/// context by the server.
+#[derive(Clone, Debug)]
+pub struct AssetRoot(pub String);
+
 /// Marks a page that must work as plain HTML forms and therefore ships no script: sign-in and
 /// sign-up. Provided as context by the server.
 #[derive(Clone, Copy, Debug)]

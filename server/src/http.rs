@@ -7,7 +7,9 @@
 //! neither session nor origin.
 
 pub mod api;
+pub mod assets;
 pub mod client;
+pub mod copies;
 pub mod events;
 pub mod export;
 pub mod files;
@@ -61,6 +63,8 @@ pub fn router(state: AppState) -> Router {
         )
         .route("/analytics/export.csv", get(export::csv))
         .route("/analytics/export.json", get(export::json))
+        .route("/copies/library/{id}", get(copies::material))
+        .route("/copies/coach/{id}", get(copies::conversation))
         .route("/metrics", get(health::metrics))
         .fallback(site::file_or_not_found)
         .layer(from_fn(layers::time_out))

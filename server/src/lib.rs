@@ -37,6 +37,7 @@ use coach::Coach;
 use config::{Config, Signups};
 use http::{
     api::conditional::Answers,
+    assets::Assets,
     limits::Limits,
     state::{AppState, Wired},
 };
@@ -199,6 +200,7 @@ impl Application {
             analytics: Arc::clone(&analytics),
         });
         let (leptos, reload_port) = leptos_options(&config, addr)?;
+        let assets = Assets::find(&leptos, config.assets.as_ref());
         let state = AppState::from(Wired {
             limits: Arc::new(Limits::new(&config.rates)),
             places: Arc::new(Semaphore::new(http::layers::REQUESTS_AT_ONCE)),
@@ -218,6 +220,7 @@ impl Application {
             clock,
             services,
             leptos,
+            assets,
             reload_port,
             stopping,
             tasks,
