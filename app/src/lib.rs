@@ -35,8 +35,8 @@ use leptos_router::{
 };
 use pages::{
     analytics::AnalyticsRoute, cache::CacheRoute, coach::CoachRoute, home::HomePage,
-    library::LibraryRoute, login::LoginRoute, not_found::NotFound, reader::ReaderRoute,
-    settings::SettingsRoute, signup::SignupRoute,
+    library::LibraryRoute, login::LoginRoute, not_found::NotFound, performance::PerformanceRoute,
+    reader::ReaderRoute, settings::SettingsRoute, signup::SignupRoute,
 };
 use ports::{CurrentUser, FormState, PlainPage};
 use widgets::frame::Chrome;
@@ -65,6 +65,7 @@ pub fn shell(options: LeptosOptions) -> AnyView {
                 <HashedStylesheet options=options.clone() />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="manifest" href="/site.webmanifest" />
+                {(!plain).then(|| view! { <script src="/vitals.js" defer fetchpriority="low"></script> })}
                 {(!plain).then(|| view! {
                     <AutoReload options=options.clone() />
                     <HydrationScripts options=options.clone() />
@@ -106,6 +107,7 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/coach/:conversation?") view={Lazy::<CoachRoute>::new()} ssr=SsrMode::Async />
                         <Route path=path!("/analytics") view={Lazy::<AnalyticsRoute>::new()} ssr=SsrMode::Async />
                         <Route path=path!("/admin/cache") view={Lazy::<CacheRoute>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("/admin/performance") view={Lazy::<PerformanceRoute>::new()} ssr=SsrMode::Async />
                     </FlatRoutes>
                 </main>
             </div>

@@ -7,6 +7,7 @@ pub mod home;
 pub mod library;
 pub mod login;
 pub mod not_found;
+pub mod performance;
 pub mod reader;
 pub mod settings;
 pub mod signup;

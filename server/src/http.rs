@@ -30,6 +30,7 @@ pub mod state;
 pub mod token_forms;
 pub mod tus;
 pub mod upload;
+pub mod vitals;
 
 use axum::{
     Router,
@@ -53,6 +54,10 @@ pub fn router(state: AppState) -> Router {
         .route("/settings/tokens", post(token_forms::create))
         .route("/settings/tokens/{id}/revoke", post(token_forms::revoke))
         .route(FUNCTIONS, any(functions::call))
+        .route(
+            "/api/vitals",
+            post(vitals::record).layer(DefaultBodyLimit::max(vitals::BODY_MAX_BYTES)),
+        )
         .route("/metrics", get(health::metrics))
         .fallback(site::file_or_not_found)
         .layer(from_fn(layers::time_out))
