@@ -1,25 +1,13 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Locator, Page } from "@playwright/test";
-import { expect, test as base } from "../support/fixtures";
+import { expect, testAsOwner as test } from "../support/fixtures";
 import { LIGHTHOUSE_PAGES, LIGHTHOUSE_QUESTION, pdf } from "../support/pdf";
-import { Server } from "../support/server";
 import { hydrated, PASSWORD, type Student } from "../support/student";
 
 /** A phone and a laptop, in CSS pixels. */
 const WIDTHS = { 390: 844, 1280: 860 };
 /** Most Tab presses until something on a page is reached; the longest page has some forty stops. */
 const TABS_MAX = 80;
-
-/** A server of these tests' own, so that their student is its owner and may see all pages. */
-const test = base.extend<{ ownServer: Server }>({
-  // eslint-disable-next-line no-empty-pattern
-  ownServer: async ({}, use) => {
-    const server = await Server.start();
-    await use(server);
-    await server.stop();
-  },
-  baseURL: async ({ ownServer }, use) => use(ownServer.url),
-});
 
 /** Every page of an owner who has a material and a conversation. */
 async function ownersPages(student: Student): Promise<string[]> {
@@ -39,6 +27,7 @@ async function ownersPages(student: Student): Promise<string[]> {
     "/analytics",
     "/settings",
     "/admin/cache",
+    "/admin/performance",
     "/api/docs",
     "/no/such/page",
   ];
@@ -75,7 +64,7 @@ test.describe("no rule of axe is broken on any page", () => {
 
   for (const colorScheme of ["light", "dark"] as const) {
     test(`in ${colorScheme} colours`, async ({ page, another }) => {
-      test.setTimeout(240_000);
+      test.setTimeout(360_000);
       const look = { colorScheme, reducedMotion: "reduce" } as const;
       await page.emulateMedia(look);
       expect.soft(await violations(page, VISITORS_PAGES)).toEqual([]);
