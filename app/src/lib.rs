@@ -34,9 +34,9 @@ use leptos_router::{
     path,
 };
 use pages::{
-    analytics::AnalyticsRoute, cache::CacheRoute, coach::CoachRoute, home::HomePage,
-    library::LibraryRoute, login::LoginRoute, not_found::NotFound, performance::PerformanceRoute,
-    reader::ReaderRoute, settings::SettingsRoute, signup::SignupRoute,
+    admin::AdminRoute, analytics::AnalyticsRoute, coach::CoachRoute, home::HomePage,
+    library::LibraryRoute, login::LoginRoute, not_found::NotFound, reader::ReaderRoute,
+    settings::SettingsRoute, signup::SignupRoute,
 };
 use ports::{CurrentUser, FormState, PlainPage};
 use widgets::frame::Chrome;
@@ -106,8 +106,8 @@ pub fn App() -> impl IntoView {
                         // One route, so that the page stays while a new conversation gets its address.
                         <Route path=path!("/coach/:conversation?") view={Lazy::<CoachRoute>::new()} ssr=SsrMode::Async />
                         <Route path=path!("/analytics") view={Lazy::<AnalyticsRoute>::new()} ssr=SsrMode::Async />
-                        <Route path=path!("/admin/cache") view={Lazy::<CacheRoute>::new()} ssr=SsrMode::Async />
-                        <Route path=path!("/admin/performance") view={Lazy::<PerformanceRoute>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("/admin/cache") view={Lazy::<AdminRoute>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("/admin/performance") view={Lazy::<AdminRoute>::new()} ssr=SsrMode::Async />
                     </FlatRoutes>
                 </main>
             </div>

@@ -91,7 +91,13 @@ async fn a_page_view_is_counted_for_the_owner_and_on_the_metrics() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| (one["route"].clone(), one["vital"].clone(), one["views"].clone()))
+        .map(|one| {
+            (
+                one["route"].clone(),
+                one["vital"].clone(),
+                one["views"].clone(),
+            )
+        })
         .collect();
     let route = json!("/library/:id");
     let expected = ["lcp", "cls", "ttfb"].map(|vital| (route.clone(), json!(vital), json!(3)));
@@ -159,8 +165,20 @@ async fn what_no_page_measures_is_not_counted() {
 /// The metrics a PromQL expression reads: its names, without functions, labels and ranges.
 fn metrics_of(expression: &str) -> BTreeSet<String> {
     const WORDS: [&str; 14] = [
-        "by", "without", "on", "ignoring", "and", "or", "unless", "bool", "offset", "group_left",
-        "group_right", "inf", "nan", "le",
+        "by",
+        "without",
+        "on",
+        "ignoring",
+        "and",
+        "or",
+        "unless",
+        "bool",
+        "offset",
+        "group_left",
+        "group_right",
+        "inf",
+        "nan",
+        "le",
     ];
     let mut plain = String::new();
     let mut depth = 0_u32;

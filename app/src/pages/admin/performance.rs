@@ -8,43 +8,33 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{LazyRoute, lazy_route};
 
 /// The owner's page of what browsers measured.
-pub struct PerformanceRoute;
-
-#[lazy_route]
-impl LazyRoute for PerformanceRoute {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(_this: Self) -> AnyView {
-        let page = Resource::new(|| (), |()| performance());
-        let status = use_context::<AnswerStatus>();
-        view! {
-            <Title text="Performance" />
-            <div class="performance">
-                <h1>"Performance"</h1>
-                <Transition fallback=|| view! { <div class="skeleton"></div> }>
-                    {move || {
-                        let status = status.clone();
-                        Suspend::new(async move {
-                            match page.await {
-                                Ok(page) => view! { <Page page /> }.into_any(),
-                                Err(error) => {
-                                    if let Some(status) = status {
-                                        (status.0)(error.status());
-                                    }
-                                    view! { <Problem error /> }.into_any()
+#[component]
+pub fn Performance() -> impl IntoView {
+    let page = Resource::new(|| (), |()| performance());
+    let status = use_context::<AnswerStatus>();
+    view! {
+        <Title text="Performance" />
+        <div class="performance">
+            <h1>"Performance"</h1>
+            <Transition fallback=|| view! { <div class="skeleton"></div> }>
+                {move || {
+                    let status = status.clone();
+                    Suspend::new(async move {
+                        match page.await {
+                            Ok(page) => view! { <Page page /> }.into_any(),
+                            Err(error) => {
+                                if let Some(status) = status {
+                                    (status.0)(error.status());
                                 }
+                                view! { <Problem error /> }.into_any()
                             }
-                        })
-                    }}
-                </Transition>
-            </div>
-        }
-        .into_any()
+                        }
+                    })
+                }}
+            </Transition>
+        </div>
     }
 }
 
