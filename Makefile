@@ -2,7 +2,7 @@
 # Settings come from the environment or from .env (see .env.example).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run build test check bench bench-ingest bench-embed bench-backend eval api-check watch model screenshots bench-extract clean
+.PHONY: help setup run build test check bench bench-ingest bench-embed bench-backend bench-frontend eval api-check watch model screenshots bench-extract clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ bench-embed: ## Texts embedded per second, against sentence-transformers (a 2 GB
 
 bench-backend: ## What a request costs, without and with the caches, beside Chroma where pip finds it
 	@scripts/benchmark_backend.sh
+
+bench-frontend: ## What a page costs its student in Chromium: bytes, paints, blocking, a click; throttled, cold and warm
+	@scripts/benchmark_frontend.sh
 
 eval: ## How well and how fast the search finds the answers of the question set in EVAL_DIR
 	@scripts/eval.sh

@@ -18,6 +18,8 @@ cargo clippy --quiet --release --all-targets -p app -p server -- -D warnings
 say "Lints of the pages for the browser (the first time about 3 minutes)"
 cargo clippy --quiet --release --target "$WASM_TARGET" -p app -p frontend -- -D warnings
 
+scripts/check-ops.sh
+
 if has cargo-deny; then
   say "Licences of all dependencies"
   cargo deny --log-level error check licenses sources

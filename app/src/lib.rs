@@ -37,7 +37,7 @@ use leptos_router::{
     path,
 };
 use pages::{
-    analytics::AnalyticsRoute, cache::CacheRoute, coach::CoachRoute, home::HomePage,
+    admin::AdminRoute, analytics::AnalyticsRoute, coach::CoachRoute, home::HomePage,
     library::LibraryRoute, login::LoginRoute, not_found::NotFound, reader::ReaderRoute,
     settings::SettingsRoute, signup::SignupRoute,
 };
@@ -70,6 +70,7 @@ pub fn shell(options: LeptosOptions) -> AnyView {
                 <HashedStylesheet options=options.clone() root=root.clone().unwrap_or_default() />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="manifest" href="/site.webmanifest" />
+                {(!plain).then(|| view! { <script src="/vitals.js" defer fetchpriority="low"></script> })}
                 {(!plain).then(|| view! {
                     <meta name="student" content=student />
                     {root.clone().map(|root| view! { <meta name="assets" content=root /> })}
@@ -114,7 +115,8 @@ pub fn App() -> impl IntoView {
                         // One route, so that the page stays while a new conversation gets its address.
                         <Route path=path!("/coach/:conversation?") view={Lazy::<CoachRoute>::new()} ssr=SsrMode::Async />
                         <Route path=path!("/analytics") view={Lazy::<AnalyticsRoute>::new()} ssr=SsrMode::Async />
-                        <Route path=path!("/admin/cache") view={Lazy::<CacheRoute>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("/admin/cache") view={Lazy::<AdminRoute>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("/admin/performance") view={Lazy::<AdminRoute>::new()} ssr=SsrMode::Async />
                     </FlatRoutes>
                 </main>
             </div>

@@ -8,3 +8,4 @@ pub mod home;
 pub mod id;
 pub mod material;
 pub mod upload;
+pub mod vitals;

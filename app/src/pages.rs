@@ -1,7 +1,7 @@
 //! One file per route. Pages compose widgets and call `api`; they hold no rules of their own.
 
+pub mod admin;
 pub mod analytics;
-pub mod cache;
 pub mod coach;
 pub mod copy;
 pub mod home;

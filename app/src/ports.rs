@@ -14,6 +14,7 @@ use crate::{
             Area, HighlightRequest, ListPlace, Material, OutlineEntry, PageFault, PageHit,
             PageView, Span,
         },
+        vitals::PerformancePage,
     },
 };
 use async_trait::async_trait;
@@ -156,6 +157,8 @@ pub trait Admin: Send + Sync {
     async fn caches(&self, user: UserId) -> Answer<CachePage>;
     /// Ends everything kept in a namespace, on every server, and says how the caches stand then.
     async fn end_cache(&self, user: UserId, namespace: &str) -> Answer<CachePage>;
+    /// How fast the pages were for the students.
+    async fn performance(&self, user: UserId) -> Answer<PerformancePage>;
 }
 
 /// All ports in one value, provided to every page and server function as Leptos context.

@@ -25,6 +25,7 @@ test("picture every page", async ({ student, browser, baseURL }) => {
     analytics: "/analytics",
     settings: "/settings",
     cache: "/admin/cache",
+    performance: "/admin/performance",
     docs: "/api/docs",
   };
   const visitorPages = { welcome: "/", login: "/login", signup: "/signup" };

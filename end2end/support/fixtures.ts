@@ -54,6 +54,17 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   },
 });
 
+/** The same with a server of each test's own, whose first student is its owner. */
+export const testAsOwner = test.extend<{ ownServer: Server }>({
+  // eslint-disable-next-line no-empty-pattern
+  ownServer: async ({}, use) => {
+    const server = await Server.start();
+    await use(server);
+    await server.stop();
+  },
+  baseURL: async ({ ownServer }, use) => use(ownServer.url),
+});
+
 export { expect };
 
 /** Collects console errors (CSP violations among them), exceptions, and requests to other sites. */

@@ -1,4 +1,3 @@
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { LIGHTHOUSE_QUESTION } from "../support/pdf";
 import { expect, test } from "../support/fixtures";
@@ -20,30 +19,6 @@ async function studentPages(student: Student): Promise<string[]> {
 async function settled(page: Page, path: string): Promise<void> {
   await page.goto(path);
   await hydrated(page);
-}
-
-async function seriousViolations(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.target.join(" ")} ${node.failureSummary ?? ""}`));
-}
-
-for (const colorScheme of ["light", "dark"] as const) {
-  test(`every page can be used with assistive technology, ${colorScheme}`, async ({ page, another }) => {
-    test.setTimeout(180_000);
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    for (const path of VISITOR_PAGES) {
-      await settled(page, path);
-      expect.soft(await seriousViolations(page), path).toEqual([]);
-    }
-    const student = await another();
-    await student.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    for (const path of await studentPages(student)) {
-      await settled(student.page, path);
-      expect.soft(await seriousViolations(student.page), path).toEqual([]);
-    }
-  });
 }
 
 test("no page scrolls sideways on a phone", async ({ page, another }) => {

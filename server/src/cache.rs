@@ -91,7 +91,7 @@ impl Caches {
         if !config.is_on {
             return Self::off();
         }
-        let figures = Arc::new(Figures::default());
+        let figures = Arc::new(Figures::start());
         Self(Some(Arc::new(Parts {
             db,
             clock,

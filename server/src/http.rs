@@ -34,6 +34,7 @@ pub mod state;
 pub mod token_forms;
 pub mod tus;
 pub mod upload;
+pub mod vitals;
 
 use axum::{
     Router,
@@ -65,6 +66,10 @@ pub fn router(state: AppState) -> Router {
         .route("/analytics/export.json", get(export::json))
         .route("/copies/library/{id}", get(copies::material))
         .route("/copies/coach/{id}", get(copies::conversation))
+        .route(
+            "/api/vitals",
+            post(vitals::record).layer(DefaultBodyLimit::max(vitals::BODY_MAX_BYTES)),
+        )
         .route("/metrics", get(health::metrics))
         .fallback(site::file_or_not_found)
         .layer(from_fn(layers::time_out))

@@ -77,6 +77,13 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Pause after the database itself refused, so that a full disk is not hammered.
 const DATABASE_PAUSE: Duration = Duration::from_secs(5);
 
+/// How jobs ended, on `/metrics`: as they should, not at all (cancelled, deleted or taken over), or by a
+/// fault, after which most are tried again.
+const JOBS: &str = "ingest_jobs_total";
+const DONE: &str = "done";
+const DROPPED: &str = "dropped";
+const FAILED: &str = "failed";
+
 /// The sample everybody may add: a newcomer then has something to ask about.
 const SAMPLE: &str = include_str!("ingest/sample.md");
 
@@ -393,6 +400,12 @@ impl Ingest {
     /// Works until `stop`, beginning with what an earlier process left unfinished. Work that is cut
     /// off by `stop` keeps its job and is done at the next start.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        // At zero before anything happened, so that a first failure shows as a rate.
+        for outcome in [DONE, DROPPED, FAILED] {
+            metrics::counter!(JOBS, "outcome" => outcome).increment(0);
+        }
+        metrics::counter!("ingest_pages_read_total").increment(0);
+        metrics::counter!("ingest_texts_embedded_total").increment(0);
         let sweeping = tokio::spawn(sweep::nightly(
             self.shop.db.clone(),
             self.shop.files.clone(),
@@ -482,6 +495,12 @@ impl Ingest {
                 .await
                 .unwrap_or(Err(Fault::Panicked))
         };
+        let ended = match &outcome {
+            Ok(Outcome::Done) => DONE,
+            Ok(Outcome::Dropped) => DROPPED,
+            Err(_) => FAILED,
+        };
+        metrics::counter!(JOBS, "outcome" => ended).increment(1);
         let recorded = match &outcome {
             Ok(Outcome::Done) => Ok(()),
             Ok(Outcome::Dropped) => jobs::release(&self.shop.db, &claim).await,

@@ -27,6 +27,7 @@ pub mod services;
 pub mod store;
 pub mod telemetry;
 pub mod tenancy;
+pub mod vitals;
 
 use accounts::{Accounts, Policy};
 use analytics::Analytics;
@@ -56,6 +57,7 @@ use store::{Db, StoreError};
 use tenancy::{Tenancy, TenancyError};
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use vitals::Vitals;
 
 /// The database's name in `DATA_DIR`.
 pub const DATABASE_FILE: &str = "studyin.sqlite";
@@ -189,6 +191,7 @@ impl Application {
             Arc::clone(&changes),
             clock.clone(),
         );
+        let vitals = Vitals::new(db.clone(), clock.clone());
         let services = services::services(services::Parts {
             db: db.clone(),
             caches: &caches,
@@ -198,6 +201,7 @@ impl Application {
             retrieval,
             coach: Arc::clone(&coach),
             analytics: Arc::clone(&analytics),
+            vitals: vitals.clone(),
         });
         let (leptos, reload_port) = leptos_options(&config, addr)?;
         let assets = Assets::find(&leptos, config.assets.as_ref());
@@ -215,6 +219,7 @@ impl Application {
             renderer,
             coach,
             analytics,
+            vitals,
             slot,
             changes,
             clock,

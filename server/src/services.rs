@@ -12,6 +12,7 @@ use crate::{
     render::{RenderError, Renderer},
     retrieval::{Filter, Query, Retrieval, RetrievalError},
     store::{Db, StoreError, materials, reading},
+    vitals::Vitals,
 };
 use app::{
     charts,
@@ -26,6 +27,7 @@ use app::{
             Area, FIND_MAX_CHARS, HITS_MAX, HighlightRequest, ListPlace, Material, OutlineEntry,
             PageFault, PageHit, PageView, Span, TITLE_MAX_CHARS,
         },
+        vitals::PerformancePage,
     },
     ports::{self, Answer, SearchAnswer, Services},
 };
@@ -52,6 +54,7 @@ pub struct Parts<'a> {
     pub retrieval: Retrieval,
     pub coach: Arc<Coach>,
     pub analytics: Arc<Analytics>,
+    pub vitals: Vitals,
 }
 
 /// Bundles the ports for the pages.
@@ -65,6 +68,7 @@ pub fn services(parts: Parts<'_>) -> Services {
         retrieval,
         coach,
         analytics,
+        vitals,
     } = parts;
     let accounts = AccountsPort {
         profile: Cached::new(caches, Namespace::Profile, "profile", 1),
@@ -74,6 +78,7 @@ pub fn services(parts: Parts<'_>) -> Services {
         admin: Arc::new(AdminPort {
             accounts: accounts.clone(),
             caches: caches.clone(),
+            vitals,
         }),
         accounts: Arc::new(accounts),
         materials: Arc::new(MaterialsPort {
@@ -717,6 +722,7 @@ impl ports::Accounts for AccountsPort {
 struct AdminPort {
     accounts: AccountsPort,
     caches: Caches,
+    vitals: Vitals,
 }
 
 impl AdminPort {
@@ -768,5 +774,11 @@ impl ports::Admin for AdminPort {
             .await
             .map_err(|error| store_error(&error))?;
         Ok(self.page())
+    }
+
+    async fn performance(&self, user: UserId) -> Answer<PerformancePage> {
+        self.admit(user).await?;
+        let page = self.vitals.page().await;
+        page.map_err(|error| store_error(&error))
     }
 }

@@ -16,6 +16,7 @@ pub mod orphans;
 pub mod passages;
 pub mod reading;
 pub mod uploads;
+pub mod vitals;
 
 use log::LevelFilter;
 use look::Lookers;

@@ -1,6 +1,9 @@
 //! What only the owner may see and do.
 
-use crate::{error::AppError, model::admin::CachePage};
+use crate::{
+    error::AppError,
+    model::{admin::CachePage, vitals::PerformancePage},
+};
 use leptos::prelude::*;
 
 /// The caches at work.
@@ -15,4 +18,11 @@ pub async fn caches() -> Result<CachePage, AppError> {
 pub async fn end_cache(namespace: String) -> Result<CachePage, AppError> {
     let (services, user) = super::signed_in()?;
     services.admin.end_cache(user, &namespace).await
+}
+
+/// How fast the pages were for the students.
+#[server(prefix = "/api/fn", endpoint = "performance")]
+pub async fn performance() -> Result<PerformancePage, AppError> {
+    let (services, user) = super::signed_in()?;
+    services.admin.performance(user).await
 }

@@ -97,6 +97,7 @@ fn Account(profile: Profile) -> impl IntoView {
             </p>
             {is_owner.then(|| view! {
                 <p><a href="/admin/cache">"How the caches do"</a></p>
+                <p><a href="/admin/performance">"How fast the pages are"</a></p>
             })}
         </section>
         <section aria-labelledby="zone-title">

@@ -47,6 +47,23 @@ pub struct NamespaceFigures {
 }
 
 impl Figures {
+    /// Begins to count. On `/metrics` every namespace stands at zero before anything happened, so that
+    /// a first event shows as a rate.
+    pub fn start() -> Self {
+        for namespace in Namespace::ALL {
+            for name in [
+                "cache_hits_total",
+                "cache_misses_total",
+                "cache_errors_total",
+                "cache_evictions_total",
+                "cache_saved_microseconds_total",
+            ] {
+                metrics::counter!(name, "namespace" => namespace.name()).increment(0);
+            }
+        }
+        Self::default()
+    }
+
     fn of(&self, namespace: Namespace) -> &Counts {
         &self.0[namespace.index()]
     }

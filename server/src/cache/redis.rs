@@ -224,6 +224,9 @@ impl State {
     /// Closes the breaker as soon as Redis answers, again and again.
     async fn keep(&self, config: &RedisConfig) {
         let mut is_told = false;
+        metrics::gauge!("cache_redis_up").set(0.0);
+        metrics::counter!("cache_redis_failures_total").increment(0);
+        metrics::counter!("cache_puts_dropped_total").increment(0);
         loop {
             match tokio::time::timeout(TRY_MAX, self.greet(config)).await {
                 Ok(Ok(())) => {

@@ -34,14 +34,19 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// carries, the host check, the bound on requests at once, the budget with the cache that servers
 /// share. One layer and not five, for each copies everything below it for every request.
 pub async fn enter(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    measure::observe(&state.clock, request, async |request: Request| {
-        let mut response = match origin::host_refusal(&request, &state.config) {
-            Some(refusal) => refusal,
-            None => admit(&state, request, next).await,
-        };
-        headers::add(&state.config, response.headers_mut());
-        response
-    })
+    measure::observe(
+        &state.clock,
+        measure::SLOW,
+        request,
+        async |request: Request| {
+            let mut response = match origin::host_refusal(&request, &state.config) {
+                Some(refusal) => refusal,
+                None => admit(&state, request, next).await,
+            };
+            headers::add(&state.config, response.headers_mut());
+            response
+        },
+    )
     .await
 }
 

@@ -15,6 +15,8 @@ use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
 
 /// Keys remembered before the idle ones are swept out: about 1 MB.
 const KEYS_BEFORE_SWEEP: usize = 10_000;
+/// Page views a student may have in a minute: more than anybody turns pages, in all her tabs.
+const PAGE_VIEWS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(120).unwrap();
 
 /// An allowance for each key.
 pub struct Limit<K: Hash + Eq + Clone> {
@@ -56,6 +58,8 @@ pub struct Limits {
     pub searches: Limit<UserId>,
     /// Heartbeats of a student's open readers.
     pub heartbeats: Limit<UserId>,
+    /// Page views whose figures a student's browser may send.
+    pub page_views: Limit<UserId>,
     /// Accounts that may be asked for from one address.
     pub sign_ups: Limit<IpAddr>,
 }
@@ -72,6 +76,7 @@ impl Limits {
             uploads: Limit::new(rates.uploads_per_minute, MINUTE),
             searches: Limit::new(rates.searches_per_minute, MINUTE),
             heartbeats: Limit::new(HEARTBEATS_PER_MINUTE, MINUTE),
+            page_views: Limit::new(PAGE_VIEWS_PER_MINUTE, MINUTE),
             sign_ups: Limit::new(rates.sign_ups_per_hour, HOUR),
         }
     }

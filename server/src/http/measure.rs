@@ -1,13 +1,14 @@
 //! Each request's span, log line and figures, by the template of its route, never by its address.
 //! Queries, cookies and bodies are not looked at.
 
-use crate::clock::Clock;
+use crate::{clock::Clock, vitals};
+use app::model::vitals::Vital;
 use axum::{
     extract::{MatchedPath, Request},
     http::{HeaderName, HeaderValue},
     response::Response,
 };
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{
     sync::OnceLock,
     time::{Duration, Instant},
@@ -20,7 +21,7 @@ const RESPONSE_TIME: HeaderName = HeaderName::from_static("x-response-time");
 /// The same, for the browser's own tools.
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// An answer that takes longer is worth a line of its own in the log.
-const SLOW: Duration = Duration::from_secs(1);
+pub const SLOW: Duration = Duration::from_secs(1);
 /// Upper edges of the latency histogram, in seconds.
 const LATENCY_SECONDS: [f64; 11] = [
     0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
@@ -30,23 +31,33 @@ static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Starts collecting; one recorder serves the whole process.
 pub fn start() {
-    RECORDER.get_or_init(|| {
-        let recorder = PrometheusBuilder::new()
-            .set_buckets(&LATENCY_SECONDS)
-            .map_err(|error| error.to_string())
-            .and_then(|builder| {
-                builder
-                    .install_recorder()
-                    .map_err(|error| error.to_string())
-            });
-        match recorder {
-            Ok(handle) => Some(handle),
+    RECORDER.get_or_init(
+        || match recorder().and_then(PrometheusBuilder::install_recorder) {
+            Ok(handle) => {
+                // At zero before anything happened, so that a first refusal shows as a rate.
+                for reason in ["busy", "host", "origin"] {
+                    metrics::counter!("http_refused_total", "reason" => reason).increment(0);
+                }
+                Some(handle)
+            }
             Err(error) => {
-                tracing::warn!(error, "figures are not collected");
+                tracing::warn!(%error, "figures are not collected");
                 None
             }
-        }
-    });
+        },
+    );
+}
+
+fn recorder() -> Result<PrometheusBuilder, BuildError> {
+    let builder = PrometheusBuilder::new().set_buckets(&LATENCY_SECONDS)?;
+    Vital::ALL.into_iter().try_fold(builder, |builder, vital| {
+        let edges: Vec<f64> = vitals::edges(vital)
+            .iter()
+            .map(|edge| vitals::in_base_unit(*edge))
+            .collect();
+        let name = Matcher::Full(vitals::metric(vital).to_owned());
+        builder.set_buckets_for_metric(name, &edges)
+    })
 }
 
 /// All figures in Prometheus' text format.
@@ -61,9 +72,10 @@ pub fn rendered() -> String {
         .unwrap_or_default()
 }
 
-/// Watches one request from its first look to its answer.
+/// Watches one request from its first look to its answer, which should not take longer than `slow`.
 pub async fn observe<F>(
     clock: &Clock,
+    slow: Duration,
     request: Request,
     answer: impl FnOnce(Request) -> F,
 ) -> Response
@@ -88,7 +100,7 @@ where
         .record(elapsed.as_secs_f64());
         let duration_ms = elapsed.as_secs_f64() * 1_000.0;
         let status = status.as_u16();
-        if elapsed > SLOW {
+        if elapsed > slow {
             tracing::warn!(status, duration_ms, "http.slow");
         } else if is_noise(&route) && status < 500 {
             tracing::debug!(status, duration_ms, "http.answered");
@@ -132,4 +144,76 @@ fn is_noise(route: &str) -> bool {
         route,
         "/pkg" | "/health/live" | "/health/ready" | "/metrics" | "none"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{Router, body::Body, middleware::from_fn, routing::get};
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+    use tower::ServiceExt as _;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What the log says of one answer, when answers should not take longer than `slow`.
+    async fn logged(slow: Duration) -> String {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .finish();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        let router = Router::new()
+            .route("/library/{id}", get(|| async { "a page" }))
+            .layer(from_fn(
+                move |request: Request, next: axum::middleware::Next| async move {
+                    let clock = Clock::system();
+                    observe(&clock, slow, request, async |request| {
+                        next.run(request).await
+                    })
+                    .await
+                },
+            ));
+        let request = Request::get("/library/7f3a?find=tachycardia")
+            .body(Body::empty())
+            .unwrap();
+        let answer = router.oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let bytes = log.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_slow_answer_is_logged_with_its_route_and_nothing_of_its_address() {
+        let slow = logged(Duration::ZERO).await;
+        assert!(
+            slow.contains("WARN") && slow.contains("http.slow"),
+            "{slow}"
+        );
+        assert!(slow.contains("/library/{id}") && slow.contains("duration_ms="));
+        let usual = logged(SLOW).await;
+        assert!(usual.contains("http.answered") && !usual.contains("http.slow"));
+        for line in [slow, usual] {
+            assert!(
+                !line.contains("7f3a") && !line.contains("tachycardia"),
+                "{line}"
+            );
+        }
+    }
 }

@@ -14,6 +14,7 @@ use crate::{
     provider::EmbedderSlot,
     render::Renderer,
     store::Db,
+    vitals::Vitals,
 };
 use app::ports::Services;
 use axum::extract::FromRef;
@@ -40,6 +41,8 @@ pub struct Wired {
     pub renderer: Arc<Renderer>,
     pub coach: Arc<Coach>,
     pub analytics: Arc<Analytics>,
+    /// What browsers measured.
+    pub vitals: Vitals,
     /// Holds the embedding model once it is loaded.
     pub slot: EmbedderSlot,
     pub changes: Arc<Changes>,

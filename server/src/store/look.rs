@@ -181,7 +181,7 @@ mod tests {
     use crate::store::{
         access_tokens, accounts, activity, conversations, generations,
         materials::{self, vectors},
-        passages,
+        passages, vitals as page_vitals,
     };
     use app::model::{
         id::{ConversationId, MaterialId, UserId},
@@ -281,9 +281,11 @@ mod tests {
             .await
             .unwrap();
         passages::details(&db, user, &[1, 2]).await.unwrap();
+        let day = DateTime::UNIX_EPOCH.date_naive();
+        page_vitals::buckets(&db, day).await.unwrap();
 
         let made = db.lookers.made.lock().unwrap().clone();
-        assert_eq!(made.len(), 27, "{:?}", made.keys());
+        assert_eq!(made.len(), 28, "{:?}", made.keys());
         for (name, sql) in made {
             let plan = format!("EXPLAIN QUERY PLAN {sql}");
             let steps = db.lookers.with(|connection| {

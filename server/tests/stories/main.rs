@@ -12,6 +12,7 @@ mod fairness;
 mod first_quotes;
 mod ingest;
 mod lifecycle;
+mod measure;
 mod openai_provider;
 mod reader;
 mod redis_server;

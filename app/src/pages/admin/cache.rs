@@ -8,44 +8,34 @@ use crate::{
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::{LazyRoute, lazy_route};
 
 /// The owner's page of the caches.
-pub struct CacheRoute;
-
-#[lazy_route]
-impl LazyRoute for CacheRoute {
-    fn data() -> Self {
-        Self
-    }
-
-    fn view(_this: Self) -> AnyView {
-        let end = ServerAction::<EndCache>::new();
-        let page = Resource::new(move || end.version().get(), |_| caches());
-        let status = use_context::<AnswerStatus>();
-        view! {
-            <Title text="Caches" />
-            <div class="cache">
-                <h1>"Caches"</h1>
-                <Transition fallback=|| view! { <div class="skeleton"></div> }>
-                    {move || {
-                        let status = status.clone();
-                        Suspend::new(async move {
-                            match page.await {
-                                Ok(page) => view! { <Page page end /> }.into_any(),
-                                Err(error) => {
-                                    if let Some(status) = status {
-                                        (status.0)(error.status());
-                                    }
-                                    view! { <Problem error /> }.into_any()
+#[component]
+pub fn Caches() -> impl IntoView {
+    let end = ServerAction::<EndCache>::new();
+    let page = Resource::new(move || end.version().get(), |_| caches());
+    let status = use_context::<AnswerStatus>();
+    view! {
+        <Title text="Caches" />
+        <div class="cache">
+            <h1>"Caches"</h1>
+            <Transition fallback=|| view! { <div class="skeleton"></div> }>
+                {move || {
+                    let status = status.clone();
+                    Suspend::new(async move {
+                        match page.await {
+                            Ok(page) => view! { <Page page end /> }.into_any(),
+                            Err(error) => {
+                                if let Some(status) = status {
+                                    (status.0)(error.status());
                                 }
+                                view! { <Problem error /> }.into_any()
                             }
-                        })
-                    }}
-                </Transition>
-            </div>
-        }
-        .into_any()
+                        }
+                    })
+                }}
+            </Transition>
+        </div>
     }
 }
 

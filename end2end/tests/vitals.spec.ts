@@ -1,0 +1,65 @@
+import type { Page, Request } from "@playwright/test";
+import { expect, testAsOwner as test } from "../support/fixtures";
+import { hydrated } from "../support/student";
+
+const isFigures = (request: Request): boolean => new URL(request.url()).pathname === "/api/vitals";
+
+function collectFigures(page: Page): Request[] {
+  const sent: Request[] = [];
+  page.on("request", (request) => {
+    if (isFigures(request)) sent.push(request);
+  });
+  return sent;
+}
+
+/** Tells the page that it is being left, while it is still there to be watched. */
+const leave = (page: Page): Promise<boolean> => page.evaluate(() => dispatchEvent(new Event("pagehide")));
+
+test("a page that is left tells how fast it was, once, by its kind and not its address", async ({ student }) => {
+  const { page } = student;
+  const row = await student.upload();
+  const material = await row.getByRole("link").first().getAttribute("href");
+  await page.goto(material ?? "");
+  await hydrated(page);
+  // Something to react to.
+  await page.locator("main").click({ position: { x: 5, y: 5 } });
+
+  const sent = collectFigures(page);
+  const answered = page.waitForResponse((response) => isFigures(response.request()));
+  await leave(page);
+  expect((await answered).status()).toBe(204);
+  await leave(page);
+  expect(sent).toHaveLength(1);
+  const figures = JSON.parse(sent[0]?.postData() ?? "{}") as Record<string, unknown>;
+  expect(figures).toMatchObject({ route: "/library/:id" });
+  for (const name of ["lcp", "cls", "ttfb"]) expect(figures[name], name).toEqual(expect.any(Number));
+  expect(figures.lcp).toBeGreaterThan(0);
+});
+
+test("the owner sees how fast the pages were that students left", async ({ student }) => {
+  const { page } = student;
+  for (const path of ["/", "/library", "/admin/performance"]) {
+    await page.goto(path);
+    await hydrated(page);
+  }
+  const rows = page.getByRole("region", { name: "Figures of the pages" }).getByRole("row");
+  // The last page may have been drawn before the one before it was counted.
+  await expect(async () => {
+    await page.reload();
+    await expect(rows.filter({ hasText: "/library" }).filter({ hasText: "LCP" })).toContainText(/\d+ ms/);
+  }).toPass();
+  await expect(rows.filter({ hasText: "CLS" }).first()).toContainText(/0\.\d{3}/);
+  await expect(rows.filter({ hasText: "TTFB" }).first()).toContainText("good");
+});
+
+test("a page in use sends nothing until it is left", async ({ student }) => {
+  const { page } = student;
+  await page.goto("/library");
+  await hydrated(page);
+  const sent = collectFigures(page);
+  for (const path of ["/coach", "/settings", "/library"]) {
+    await page.locator(`a[href="${path}"]:visible`).first().click();
+    await expect(page).toHaveURL((url) => url.pathname === path);
+  }
+  expect(sent).toEqual([]);
+});
