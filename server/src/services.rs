@@ -15,7 +15,7 @@ use crate::{
     vitals::Vitals,
 };
 use app::{
-    charts,
+    badges, charts,
     error::{AppError, ErrorKind},
     model::{
         account::{AccessToken, Profile, Role},
@@ -629,10 +629,15 @@ impl ports::Analytics for AnalyticsPort {
             let days = self.days(user, days).await?;
             Ok(AnalyticsPage {
                 overview,
-                more,
-                achievements,
                 calendar_chart: charts::calendar(&days),
                 xp_chart: charts::xp(&days),
+                hours_chart: charts::hours(&more.hours),
+                badges: achievements
+                    .iter()
+                    .map(|one| badges::markup(&one.id))
+                    .collect(),
+                more,
+                achievements,
                 days,
             })
         };

@@ -54,7 +54,9 @@ pub fn follow(names: &[&str], on_event: impl Fn(&str, &str) + 'static) -> Option
 fn announce(news: &str) -> Option<()> {
     let name = Reflect::get(&JSON::parse(news).ok()?, &"name".into()).ok()?;
     let place = document().get_element_by_id(ANNOUNCEMENT)?;
-    place.set_text_content(Some(&["Achievement unlocked: ", &name.as_string()?].concat()));
+    place.set_text_content(Some(
+        &["Achievement unlocked: ", &name.as_string()?].concat(),
+    ));
     set_timeout(move || place.set_text_content(None), ANNOUNCED_FOR);
     Some(())
 }
