@@ -161,6 +161,14 @@ mod tests {
     }
 
     #[test]
+    fn every_achievement_has_a_badge() {
+        for definition in &ALL {
+            let badge = app::badges::markup(definition.id);
+            assert!(!badge.is_empty(), "{}", definition.id);
+        }
+    }
+
+    #[test]
     fn nights_end_at_four_and_mornings_last_from_five_to_seven() {
         let at = |hour: u32| Day {
             active_hours: 1 << hour,
