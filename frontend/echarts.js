@@ -2,11 +2,12 @@
 // colours. The page's script calls `studyinCharts.draw(element, optionJson)`, again with newer
 // figures if it likes, and `studyinCharts.erase(element)` in the end.
 //
-// Options come from the server and name no colours. Nothing here may write `style` attributes into
+// Options come from the server and name no colours: a heatmap's rows end with what a tooltip says and
+// with the step that colours the cell (ECharts' own component for that is 6 KB). Nothing here may write `style` attributes into
 // markup: the content security policy forbids them, so tooltips are drawn on the canvas.
 
 import { BarChart, HeatmapChart, LineChart } from "echarts/charts";
-import { CalendarComponent, GridComponent, TooltipComponent, VisualMapPiecewiseComponent } from "echarts/components";
+import { CalendarComponent, GridComponent, TooltipComponent } from "echarts/components";
 import { init, use } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 
@@ -18,13 +19,13 @@ use([
   HeatmapChart,
   LineChart,
   TooltipComponent,
-  VisualMapPiecewiseComponent,
 ]);
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** What is drawn, by its element: the chart, its option, and how to stop watching. */
+/** What is drawn, by its element: the chart, its option, the value under the keyboard, and how to
+    stop watching. */
 const drawings = new Map();
 
 /** Reads colours as the element would show them, in the one notation ECharts understands. */
@@ -48,15 +49,18 @@ function palette(element) {
     muted: read("--muted"),
     line: read("--line"),
     accent: read("--accent"),
-    mark: read("--mark"),
-    heat: [0, 1, 2, 3, 4].map((step) => read(`--heat-${step}`)),
+    // The steps from nothing to most; the one after them is a day that a freeze kept.
+    heat: [...[0, 1, 2, 3, 4].map((step) => read(`--heat-${step}`)), read("--mark")],
   };
   probe.remove();
   return colours;
 }
 
+/** The root's font size in pixels: charts grow with the page's text. */
+const rem = () => Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+
 function theme(colours, font) {
-  const text = { color: colours.muted, fontFamily: font, fontSize: 12 };
+  const text = { color: colours.muted, fontFamily: font, fontSize: 0.75 * rem() };
   const axis = {
     axisLine: { lineStyle: { color: colours.line } },
     axisTick: { show: false },
@@ -82,35 +86,28 @@ function theme(colours, font) {
       itemStyle: { color: "transparent", borderColor: colours.paper, borderWidth: 3 },
       splitLine: { show: false },
     },
-    visualMap: { color: [...colours.heat].reverse() },
     tooltip: {
       renderMode: "richText",
       confine: true,
       backgroundColor: colours.raised,
       borderColor: colours.muted,
       borderWidth: 1,
-      textStyle: { color: colours.ink, fontFamily: font, fontSize: 13 },
+      textStyle: { color: colours.ink, fontFamily: font, fontSize: 0.8125 * rem() },
       axisPointer: { lineStyle: { color: colours.muted }, shadowStyle: { color: colours.line, opacity: 0.4 } },
     },
   };
 }
 
-/** The option with what no JSON can say: the colours of each step, words for a tooltip, marks. */
+/** The option with what no JSON can say: the colour of each cell, words for a tooltip. */
 function dress(option, colours) {
-  for (const map of option.visualMap ?? []) {
-    map.pieces?.forEach((piece, step) => {
-      piece.color = colours.heat[step];
-    });
-  }
   for (const series of option.series ?? []) {
     if (series.type !== "heatmap") continue;
-    // A row is the day, its minutes, what to say about it, and whether it was frozen.
-    series.tooltip = { formatter: ({ value }) => value[2] };
-    series.itemStyle = { borderColor: colours.paper, borderWidth: 3, borderRadius: 4 };
+    series.tooltip = { formatter: ({ value }) => value.at(-2) };
     series.emphasis = { itemStyle: { borderColor: colours.ink, borderWidth: 1.5 } };
-    series.data = series.data.map((value) =>
-      value[3] ? { value, visualMap: false, itemStyle: { color: colours.mark } } : value,
-    );
+    series.data = series.data.map((value) => ({
+      value,
+      itemStyle: { color: colours.heat[value.at(-1)], borderColor: colours.paper, borderWidth: 3, borderRadius: 4 },
+    }));
   }
   option.animation = !still.matches;
   option.animationDuration = option.animationDurationUpdate = 150;
@@ -121,9 +118,17 @@ function paint(element) {
   const drawing = drawings.get(element);
   if (!drawing) return;
   drawing.chart?.dispose();
+  drawing.rem = rem();
   const colours = palette(element);
   drawing.chart = init(element, theme(colours, getComputedStyle(element).fontFamily));
   drawing.chart.setOption(dress(JSON.parse(drawing.json), colours));
+}
+
+function fit(element) {
+  const drawing = drawings.get(element);
+  if (!drawing) return;
+  if (drawing.rem === rem()) drawing.chart.resize();
+  else paint(element);
 }
 
 function repaintAll() {
@@ -131,6 +136,38 @@ function repaintAll() {
 }
 dark.addEventListener("change", repaintAll);
 still.addEventListener("change", repaintAll);
+
+/** How far each key moves through the values; a week is a column of the calendar. */
+const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -7, PageDown: 7, Home: -Infinity, End: Infinity };
+
+/** The tooltips by keyboard: the frame around a chart has the focus, what is shown is also said. */
+function walk(element, event) {
+  const drawing = drawings.get(element);
+  if (!drawing?.chart) return;
+  const chart = drawing.chart;
+  const hide = () => {
+    chart.dispatchAction({ type: "hideTip" });
+    chart.dispatchAction({ type: "downplay", seriesIndex: 0 });
+    drawing.at = undefined;
+  };
+  if (event.type === "blur" || event.key === "Escape") return hide();
+  const step = STEPS[event.key];
+  const { series, xAxis } = JSON.parse(drawing.json);
+  const last = (series?.[0]?.data.length ?? 0) - 1;
+  if (step === undefined || last < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  const at = Math.min(Math.max((drawing.at ?? (step < 0 ? last + 1 : -1)) + step, 0), last);
+  hide();
+  drawing.at = at;
+  chart.dispatchAction({ type: "highlight", seriesIndex: 0, dataIndex: at });
+  chart.dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: at });
+  const value = series[0].data[at];
+  const said = Array.isArray(value)
+    ? value.at(-2)
+    : [[xAxis].flat()[0].data[at], ...series.map(({ name, data }) => `${name}: ${data[at]}`)].join("\n");
+  const voice = element.closest("figure")?.querySelector("[role=status]");
+  if (voice) voice.textContent = said;
+}
 
 globalThis.studyinCharts = {
   /** Draws an option, or what has become of it since. */
@@ -141,20 +178,28 @@ globalThis.studyinCharts = {
       drawing.chart.setOption(dress(JSON.parse(json), palette(element)));
       return;
     }
-    const observer = new ResizeObserver(() => drawings.get(element)?.chart?.resize());
-    drawings.set(element, { json, chart: undefined, observer });
+    const observer = new ResizeObserver(() => fit(element));
+    const frame = element.parentElement;
+    const onKey = (event) => walk(element, event);
+    const stop = () => {
+      observer.disconnect();
+      frame.removeEventListener("keydown", onKey);
+      frame.removeEventListener("blur", onKey);
+    };
+    drawings.set(element, { json, chart: undefined, rem: 0, at: undefined, stop });
     paint(element);
     observer.observe(element);
+    frame.addEventListener("keydown", onKey);
+    frame.addEventListener("blur", onKey);
     // Today is at the right end.
-    const scroller = element.parentElement;
-    if (scroller) scroller.scrollLeft = scroller.scrollWidth;
+    frame.scrollLeft = frame.scrollWidth;
   },
 
   erase(element) {
     const drawing = drawings.get(element);
     if (!drawing) return;
     drawings.delete(element);
-    drawing.observer.disconnect();
+    drawing.stop();
     drawing.chart?.dispose();
   },
 };

@@ -1,5 +1,6 @@
 // The last step of a build: gives the built scripts names that change whenever anything in them
-// does, and writes the compressed copies the server sends.
+// does, tells the service worker which build it belongs to, and writes the compressed copies the
+// server sends.
 // Usage: node scripts/finish-site.mjs SITE HASH_FILE
 //
 // cargo-leptos hashes each file first and rewrites the names inside it afterwards: the main script
@@ -9,10 +10,12 @@
 // them goes into each name. Names keep their length, so they can be replaced inside WASM too.
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { png } from "./icons.mjs";
+import { transformSync } from "../frontend/node_modules/esbuild/lib/main.js";
 
 const [site, hashFile] = process.argv.slice(2);
 const pkg = path.join(site, "pkg");
@@ -24,6 +27,9 @@ const COMPRESSIBLE = /\.(js|wasm|json|css|svg|txt|webmanifest|html|xml)$/;
 /** Below this many bytes a compressed copy saves nothing that matters. */
 const COMPRESS_FROM_BYTES = 256;
 
+/** What the service worker holds ready beside the built files. */
+const WORKER_SHELL = ["/offline.html", "/offline.js", "/favicon.svg", "/icon.svg", "/site.webmanifest"];
+
 const shortHash = (...parts) => {
   const hash = createHash("md5");
   for (const part of parts) hash.update(part);
@@ -31,7 +37,13 @@ const shortHash = (...parts) => {
 };
 
 for (const name of readdirSync(pkg)) {
-  if (/\.ts$/.test(name)) rmSync(path.join(pkg, name));
+  const file = path.join(pkg, name);
+  if (/\.ts$/.test(name)) rmSync(file);
+  // cargo-leptos minifies the main script and leaves the loader, one stanza a chunk, as it is.
+  if (/^__wasm_split\..*\.js$/.test(name)) {
+    const { code } = transformSync(readFileSync(file, "utf8"), { minify: true, format: "esm", target: "es2022" });
+    writeFileSync(file, code);
+  }
 }
 
 const names = readdirSync(pkg).filter((name) => HASHED.test(name)).sort();
@@ -62,7 +74,35 @@ for (const [name, bytes] of contents) {
   writeFileSync(path.join(pkg, name), rewrite(bytes));
   renameSync(path.join(pkg, name), path.join(pkg, name.replace(hash, renamed.get(hash))));
 }
-writeFileSync(hashFile, rewrite(readFileSync(hashFile)));
+for (const size of [192, 512]) {
+  const icon = path.join(site, "icon.svg");
+  if (existsSync(icon)) writeFileSync(path.join(site, `icon-${size}.png`), png(readFileSync(icon, "utf8"), size));
+}
+
+const hashes = rewrite(readFileSync(hashFile));
+writeFileSync(hashFile, hashes);
+stampWorker(hashes.toString());
+
+/**
+ * Writes the build's name and the files of its shell into the service worker, whose bytes then change
+ * with every build: that is how a browser notices one. The script and its WASM are among them because
+ * a page has just loaded them, so they cost no second download.
+ */
+function stampWorker(hashes) {
+  const worker = path.join(site, "sw.js");
+  if (!existsSync(worker)) return;
+  const hashOf = (what) => hashes.match(new RegExp(`^${what}: *(\\S+)$`, "m"))?.[1];
+  const built = ["css", "js", "wasm"].map((what) => `/pkg/app.${hashOf(what)}.${what}`);
+  const shell = [...built, ...WORKER_SHELL.filter((name) => existsSync(path.join(site, name)))];
+  const offline = path.join(site, "offline.html");
+  writeFileSync(offline, readFileSync(offline, "utf8").replace("/pkg/app.css", built[0]));
+  const text = readFileSync(worker, "utf8");
+  const build = shortHash(text, ...shell.map((name) => readFileSync(path.join(site, name))), whole);
+  const stamped = text
+    .replace(/^const BUILD = .*;$/m, `const BUILD = ${JSON.stringify(build)};`)
+    .replace(/^const SHELL = .*;$/m, `const SHELL = ${JSON.stringify(shell)};`);
+  writeFileSync(worker, stamped);
+}
 
 let raw = 0;
 let brotli = 0;

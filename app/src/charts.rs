@@ -4,15 +4,20 @@
 use crate::{model::analytics::DayActivity, widgets::label};
 use charming::{
     Chart,
-    component::{Axis, Calendar, Grid, VisualMap, VisualMapPiece, VisualMapType},
+    component::{Axis, Calendar, Grid},
     datatype::DataPoint,
-    element::{AxisPointer, AxisPointerType, AxisType, CoordinateSystem, Orient, Tooltip, Trigger},
+    element::{
+        AxisPointer, AxisPointerType, AxisType, CoordinateSystem, Orient, SplitLine, Tooltip,
+        Trigger,
+    },
     series::{Bar, Heatmap, Line},
 };
 use chrono::{Datelike, NaiveDate};
 
 /// The least minutes of each step of the heatmap; the page has one colour for each.
 pub const HEAT_STEPS: [u32; 5] = [0, 1, 15, 30, 60];
+/// The step of a day without study time that a freeze bridged.
+const FROZEN: i64 = HEAT_STEPS.len() as i64;
 /// Up to so many days, the calendar has room for large cells.
 pub const LARGE_CELLS_DAYS: usize = 92;
 /// Side of a day's cell in pixels; the page's style sheet gives the chart the room.
@@ -21,7 +26,8 @@ const CELL_LARGE: f64 = 22.0;
 
 /// A calendar of the days: the longer the study time, the stronger the colour.
 ///
-/// Each row of its data holds the day, its minutes, what a tooltip says, and 1 for a frozen day.
+/// Each row of its data holds the day, what a tooltip says, and the step of [`HEAT_STEPS`] that
+/// colours it. The script colours by that, which saves a component of ECharts' own.
 pub fn calendar(days: &[DayActivity]) -> String {
     let (Some(first), Some(last)) = (days.first(), days.last()) else {
         return text_of(&Chart::new());
@@ -37,32 +43,13 @@ pub fn calendar(days: &[DayActivity]) -> String {
         .map(|day| {
             vec![
                 day.date.to_string().into(),
-                i64::from(day.minutes).into(),
                 said(day).into(),
-                i64::from(day.frozen).into(),
+                step(day).into(),
             ]
         })
         .collect();
-    let pieces = HEAT_STEPS
-        .iter()
-        .enumerate()
-        .map(|(step, &least)| {
-            let piece = VisualMapPiece::new().gte(f64::from(least));
-            match HEAT_STEPS.get(step + 1) {
-                Some(&next) => piece.lt(f64::from(next)),
-                None => piece,
-            }
-        })
-        .collect::<Vec<_>>();
     let chart = Chart::new()
         .tooltip(Tooltip::new().trigger(Trigger::Item))
-        .visual_map(
-            VisualMap::new()
-                .type_(VisualMapType::Piecewise)
-                .show(false)
-                .dimension(1)
-                .pieces(pieces),
-        )
         .calendar(
             Calendar::new()
                 .left(40)
@@ -103,7 +90,7 @@ pub fn xp(days: &[DayActivity]) -> String {
         .grid(Grid::new().left(48).right(56).top(40).bottom(28))
         .x_axis(Axis::new().type_(AxisType::Category).data(names))
         .y_axis(value_axis("XP a day"))
-        .y_axis(value_axis("Total").split_line(charming::element::SplitLine::new().show(false)))
+        .y_axis(value_axis("Total").split_line(SplitLine::new().show(false)))
         .series(Bar::new().name("XP that day").data(gained))
         .series(
             Line::new()
@@ -113,6 +100,86 @@ pub fn xp(days: &[DayActivity]) -> String {
                 .data(total),
         );
     text_of(&chart)
+}
+
+/// Study time by the hour of the day, a row for each day of the week: `minutes` begins with Monday's
+/// hour from midnight on. The rows of its data hold the hour, the day, what a tooltip says, and the
+/// step from 0 (none) to 4 (near the busiest hour).
+pub fn hours(minutes: &[[u32; 24]; 7]) -> String {
+    let busiest = minutes.iter().flatten().copied().max().unwrap_or_default();
+    let data: Vec<Vec<DataPoint>> = minutes
+        .iter()
+        .enumerate()
+        .flat_map(|(weekday, hours)| {
+            hours.iter().enumerate().map(move |(hour, &minutes)| {
+                vec![
+                    whole(hour).into(),
+                    whole(weekday).into(),
+                    said_of_hour(weekday, hour, minutes).into(),
+                    share(minutes, busiest).into(),
+                ]
+            })
+        })
+        .collect();
+    let category = |names: Vec<String>| Axis::new().type_(AxisType::Category).data(names);
+    let chart = Chart::new()
+        .tooltip(Tooltip::new().trigger(Trigger::Item))
+        .grid(Grid::new().left(40).right(8).top(8).bottom(28))
+        .x_axis(category((0..24).map(label::hour).collect()))
+        .y_axis(category(WEEKDAYS.map(|day| day[..3].to_owned()).into()).inverse(true))
+        .series(
+            Heatmap::new()
+                .name("Minutes")
+                .coordinate_system(CoordinateSystem::Cartesian2d)
+                .data(data),
+        );
+    text_of(&chart)
+}
+
+/// Monday first, as the streak's weeks begin.
+pub const WEEKDAYS: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
+
+/// Indices here stay below 24.
+fn whole(index: usize) -> i64 {
+    i64::try_from(index).unwrap_or_default()
+}
+
+/// `Monday, 14:00 to 15:00`, and the minutes.
+fn said_of_hour(weekday: usize, hour: usize, minutes: u32) -> String {
+    let (from, to) = (label::hour(hour), label::hour((hour + 1) % 24));
+    let minutes = label::count(u64::from(minutes), "minute");
+    [
+        WEEKDAYS[weekday % 7],
+        ", ",
+        &from,
+        " to ",
+        &to,
+        "\n",
+        &minutes,
+    ]
+    .concat()
+}
+
+/// In which quarter of the busiest hour's minutes these lie, from 1; 0 for none.
+fn share(minutes: u32, busiest: u32) -> i64 {
+    i64::from((minutes * 4).div_ceil(busiest.max(1)))
+}
+
+/// The step of a day's colour.
+fn step(day: &DayActivity) -> i64 {
+    if day.frozen {
+        return FROZEN;
+    }
+    let reached = HEAT_STEPS.iter().filter(|least| day.minutes >= **least);
+    whole(reached.count().saturating_sub(1))
 }
 
 /// Weeks, Monday to Sunday, that a period touches.
@@ -153,6 +220,7 @@ mod tests {
                 xp: 15,
                 xp_total: u32::try_from((n + 1) * 15).unwrap(),
                 frozen: n == 1,
+                streak_days: 1,
             })
             .collect()
     }
@@ -172,9 +240,9 @@ mod tests {
         assert_eq!(
             chart["series"][0]["data"],
             json!([
-                ["2026-03-02", 0, "2 Mar 2026\n0 minutes, 15 XP", 0],
-                ["2026-03-03", 10, "3 Mar 2026\nA freeze kept the streak", 1],
-                ["2026-03-04", 20, "4 Mar 2026\n20 minutes, 15 XP", 0],
+                ["2026-03-02", "2 Mar 2026\n0 minutes, 15 XP", 0],
+                ["2026-03-03", "3 Mar 2026\nA freeze kept the streak", 5],
+                ["2026-03-04", "4 Mar 2026\n20 minutes, 15 XP", 2],
             ])
         );
     }
@@ -192,13 +260,33 @@ mod tests {
     }
 
     #[test]
-    fn the_steps_of_the_heatmap_leave_no_gap() {
-        let chart = parsed(&calendar(&days(365)));
-        let pieces = chart["visualMap"][0]["pieces"].as_array().unwrap();
-        assert_eq!(pieces.len(), HEAT_STEPS.len());
-        for pair in pieces.windows(2) {
-            assert_eq!(pair[0]["lt"], pair[1]["gte"]);
+    fn a_day_is_coloured_by_the_last_step_it_reached() {
+        for (minutes, expected) in [(0, 0), (1, 1), (14, 1), (15, 2), (59, 3), (60, 4), (900, 4)] {
+            let day = DayActivity {
+                minutes,
+                ..days(1)[0]
+            };
+            assert_eq!(step(&day), expected, "{minutes} minutes");
         }
+    }
+
+    #[test]
+    fn an_hour_is_coloured_by_its_share_of_the_busiest() {
+        let mut minutes = [[0; 24]; 7];
+        minutes[0][9] = 40;
+        minutes[6][23] = 1;
+        let chart = parsed(&hours(&minutes));
+        let data = chart["series"][0]["data"].as_array().unwrap();
+        assert_eq!(data.len(), 7 * 24);
+        assert_eq!(
+            data[9],
+            json!([9, 0, "Monday, 09:00 to 10:00\n40 minutes", 4])
+        );
+        assert_eq!(
+            data[7 * 24 - 1],
+            json!([23, 6, "Sunday, 23:00 to 00:00\n1 minute", 1])
+        );
+        assert_eq!(parsed(&hours(&[[0; 24]; 7]))["series"][0]["data"][0][3], 0);
     }
 
     #[test]
@@ -212,7 +300,7 @@ mod tests {
 
     #[test]
     fn charts_name_no_colours() {
-        for text in [calendar(&days(30)), xp(&days(30))] {
+        for text in [calendar(&days(30)), xp(&days(30)), hours(&[[1; 24]; 7])] {
             assert!(!text.to_lowercase().contains("color"), "{text}");
         }
     }

@@ -10,11 +10,13 @@
 //! - [`api`]: server functions, the only way pages get at data. They call the traits of [`ports`],
 //!   which the server implements; nothing here knows how.
 //! - [`model`]: the values both sides speak. [`error`]: what a user may be told.
-//! - [`charts`]: days as charts; the server calls it and the browser gets the JSON.
+//! - [`charts`]: days as charts, and [`badges`]: achievements as pixel art; the server calls them and
+//!   the browser gets their JSON and markup.
 //! - [`browser`]: the only code that talks to the browser itself (events, uploads, sockets).
 #![recursion_limit = "256"]
 
 pub mod api;
+pub mod badges;
 pub mod browser;
 pub mod charts;
 pub mod error;
@@ -23,6 +25,7 @@ pub mod pages;
 pub mod ports;
 pub mod widgets;
 
+use browser::events::ANNOUNCEMENT;
 use leptos::{
     hydration::{AutoReload, HydrationScripts},
     prelude::*,
@@ -38,7 +41,7 @@ use pages::{
     library::LibraryRoute, login::LoginRoute, not_found::NotFound, reader::ReaderRoute,
     settings::SettingsRoute, signup::SignupRoute,
 };
-use ports::{CurrentUser, FormState, PlainPage};
+use ports::{AssetRoot, CurrentUser, FormState, PlainPage};
 use widgets::frame::Chrome;
 
 /// The HTML document around [`App`].
@@ -47,8 +50,10 @@ use widgets::frame::Chrome;
 /// Its type is erased so that the views are compiled here once, and not again in every program
 /// and test of the server.
 pub fn shell(options: LeptosOptions) -> AnyView {
-    let visitor = use_context::<CurrentUser>().is_none_or(|user| user.0.is_none());
-    let plain = visitor || use_context::<PlainPage>().is_some();
+    let student = use_context::<CurrentUser>().and_then(|user| user.0);
+    let plain = student.is_none() || use_context::<PlainPage>().is_some();
+    let root = use_context::<AssetRoot>().map(|root| root.0);
+    let student = student.map(|student| student.id.to_string());
     let file_max_bytes = use_context::<FormState>()
         .map(|form| form.file_max_bytes)
         .filter(|bytes| *bytes > 0);
@@ -62,18 +67,22 @@ pub fn shell(options: LeptosOptions) -> AnyView {
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f8f5ee" />
                 <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#191a1d" />
                 {file_max_bytes.map(|bytes| view! { <meta name="file-max-bytes" content=bytes.to_string() /> })}
-                <HashedStylesheet options=options.clone() />
+                <HashedStylesheet options=options.clone() root=root.clone().unwrap_or_default() />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="manifest" href="/site.webmanifest" />
                 {(!plain).then(|| view! { <script src="/vitals.js" defer fetchpriority="low"></script> })}
                 {(!plain).then(|| view! {
+                    <meta name="student" content=student />
+                    {root.clone().map(|root| view! { <meta name="assets" content=root /> })}
                     <AutoReload options=options.clone() />
-                    <HydrationScripts options=options.clone() />
+                    <HydrationScripts options=options.clone() root=root.unwrap_or_default() />
+                    <script type="module" src="/offline.js"></script>
                 })}
                 <MetaTags />
             </head>
             <body>
                 <App />
+                <p class="announcement" id=ANNOUNCEMENT role="status"></p>
             </body>
         </html>
     }

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod analytics;
 pub mod coach;
+pub mod copy;
 pub mod home;
 pub mod library;
 pub mod login;

@@ -7,7 +7,7 @@ use crate::{
     model::{
         account::{AccessToken, Profile},
         admin::CachePage,
-        analytics::{AnalyticsPage, DayActivity, Overview, Progress, Standing},
+        analytics::{Achievement, AnalyticsPage, DayActivity, More, Overview, Progress, Standing},
         coach::{CoachStatus, Conversation, ConversationSummary, Passage, Question},
         id::{ConversationId, MaterialId, UserId},
         material::{
@@ -125,12 +125,18 @@ pub trait Analytics: Send + Sync {
     async fn days(&self, user: UserId, days: u32) -> Answer<Vec<DayActivity>>;
     /// Where the student stands, and each of the last `days` days (1 to 365) that led there.
     async fn progress(&self, user: UserId, days: u32) -> Answer<Progress>;
+    /// Where the study time of the last `days` days (1 to 365) went, and what the coach was asked.
+    async fn more(&self, user: UserId, days: u32) -> Answer<More>;
+    /// Every achievement there is, unlocked or not.
+    async fn achievements(&self, user: UserId) -> Answer<Vec<Achievement>>;
     /// The whole page: figures, days, charts.
     async fn page(&self, user: UserId, days: u32) -> Answer<AnalyticsPage>;
     /// Level, XP and streak today.
     async fn standing(&self, user: UserId) -> Answer<Standing>;
     /// A page of a material has been on screen in the reader.
     async fn record_page_read(&self, user: UserId, id: MaterialId, page: u32) -> Answer<()>;
+    /// She is still reading this page: its tab is on screen and she has just done something.
+    async fn record_reading(&self, user: UserId, id: MaterialId, page: u32) -> Answer<()>;
 }
 
 /// The signed-in account.
@@ -225,6 +231,11 @@ pub struct RefusedFile {
 /// browser there is none, and nobody to tell.
 #[derive(Clone)]
 pub struct AnswerStatus(pub Arc<dyn Fn(u16) + Send + Sync>);
+
+/// Where the built files lie when that is not this server: what comes before `/pkg`. Provided as
+/// context by the server.
+#[derive(Clone, Debug)]
+pub struct AssetRoot(pub String);
 
 /// Marks a page that must work as plain HTML forms and therefore ships no script: sign-in and
 /// sign-up. Provided as context by the server.

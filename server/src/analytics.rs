@@ -1,13 +1,19 @@
-//! Study time, XP and streaks: what a student did becomes events, sessions, days and awards, and
-//! those become the figures of the pages. It must not know how anything is shown.
+//! Study time, XP, streaks and achievements: what a student did becomes events, sessions, days and
+//! awards, and those become the figures of the pages. It must not know how anything is shown.
 //!
-//! The rules are pure functions: [`rules`] (XP, levels), [`sittings`] (sessions, days) and
-//! [`streak`]; [`figures`] turns days into what the pages show. Everything one activity changes is
-//! written in one transaction, so that the days always equal what the events add up to.
+//! The rules are pure functions: [`rules`] (XP, levels), [`sittings`] (sessions, days), [`streak`] and
+//! [`achievements`]; [`recorder`] applies them to one event, on a [`ledger`]; [`figures`] turns days
+//! into what the pages show. Everything one event changes is written in its transaction, and can be
+//! counted again from the events ([`recount`]).
 
+pub mod achievements;
+pub mod event;
 pub mod figures;
+pub mod ledger;
+pub mod recorder;
 #[cfg(test)]
 mod recording_tests;
+pub mod recount;
 pub mod rules;
 pub mod sittings;
 pub mod streak;
@@ -15,33 +21,40 @@ pub mod streak;
 use crate::{
     changes::{Change, Changes},
     clock::Clock,
-    store::{Db, StoreError, activity},
+    store::{
+        Db, StoreError,
+        activity::{self, Rows, Write, figures as stored},
+    },
 };
+use achievements::Tally;
 use app::model::{
-    analytics::{DayActivity, Overview, Progress, Standing},
+    analytics::{
+        Achievement, DayActivity, More, Overview, Progress, Standing, TOP_MAX, UNANSWERED_MAX,
+    },
     id::{MaterialId, MessageId, UserId},
 };
-use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
+use chrono::NaiveDate;
+use event::{Deed, Event, Sha256};
 use figures::Day;
-use sittings::Sitting;
 use std::sync::Arc;
 
 /// Longest period that can be asked for, in days: a year is what the calendar shows.
 pub const DAYS_MAX: u32 = 365;
 
-/// Something a student did.
+/// Something a student does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
-    /// Asked the coach; `message` is the stored question.
+    /// Asks the coach; `message` is the stored question.
     Question { message: MessageId },
-    /// Brought a document in; `sha256` is that of its bytes.
+    /// Brings a document in; `sha256` is that of its bytes.
     MaterialAdded {
         material: MaterialId,
-        sha256: [u8; 32],
+        sha256: Sha256,
     },
-    /// Had a page on screen in the reader; `page` counts from 1.
+    /// Has a page on screen in the reader; `page` counts from 1.
     PageRead { material: MaterialId, page: u32 },
+    /// Goes on reading it.
+    Reading { material: MaterialId, page: u32 },
 }
 
 /// Why an activity could not be recorded, or figures not be read.
@@ -81,34 +94,38 @@ impl Analytics {
     pub async fn record(&self, user: UserId, what: Activity) -> Result<(), AnalyticsError> {
         let now = self.clock.now();
         let mut tx = self.db.write().await?;
-        let zone = zone(
-            &activity::time_zone_in(&mut tx, user)
-                .await?
-                .ok_or(AnalyticsError::NotFound)?,
-        );
-        let today = sittings::local_date(now, zone);
-        let recorder = Recorder {
-            user,
-            now,
-            zone,
-            today,
-            clock: &self.clock,
-        };
-        if !recorder.record(&mut tx, what).await? {
+        let zone = activity::time_zone_in(&mut tx, user)
+            .await?
+            .ok_or(AnalyticsError::NotFound)?;
+        let deed = deed(&mut tx, user, what).await?;
+        let zone = activity::zone_named(&zone);
+        let event = Event::new(self.clock.new_id(), now, zone, deed);
+        if !activity::insert_event(&mut tx, user, &event).await? {
             return Ok(());
         }
+        let mut rows = Rows { tx: &mut tx, user };
+        let unlocked = recorder::enter(&mut rows, &event).await?;
         tx.commit().await?;
         self.changes.publish(Change::ActivityRecorded { user });
+        for definition in unlocked {
+            self.changes.publish(Change::AchievementUnlocked {
+                user,
+                achievement: definition.id,
+            });
+        }
         Ok(())
     }
 
-    /// Figures of the last `days` days, today included; a number out of range is brought into it.
+    /// Figures of the last `days` days, today included, and of as many before; a number out of range
+    /// is brought into it.
     ///
     /// # Errors
     /// When the database fails or the account is gone.
     pub async fn overview(&self, user: UserId, days: u32) -> Result<Overview, AnalyticsError> {
+        let days = days.clamp(1, DAYS_MAX);
         let (history, today) = self.history(user).await?;
-        Ok(figures::overview(&history, today, days.clamp(1, DAYS_MAX)))
+        let opened = stored::opened(&self.db, user, figures::periods(today, days)).await?;
+        Ok(figures::overview(&history, today, days, opened))
     }
 
     /// Every one of the last `days` days, oldest first, today last.
@@ -141,6 +158,39 @@ impl Analytics {
         })
     }
 
+    /// Where the study time of the last `days` days went, the pages cited most, the latest questions
+    /// without an answer.
+    ///
+    /// # Errors
+    /// When the database fails or the account is gone.
+    pub async fn more(&self, user: UserId, days: u32) -> Result<More, AnalyticsError> {
+        let today = self.today(user).await?;
+        let [period, _] = figures::periods(today, days.clamp(1, DAYS_MAX));
+        let hours = stored::hours(&self.db, user, period).await?;
+        let materials = stored::materials(&self.db, user, period).await?;
+        let (materials, other_minutes) = figures::longest_read(materials, TOP_MAX);
+        let limit = |rows: usize| i64::try_from(rows).unwrap_or(i64::MAX);
+        Ok(More {
+            hours: figures::hours(&hours),
+            materials,
+            other_minutes,
+            cited_pages: stored::cited_pages(&self.db, user, limit(TOP_MAX)).await?,
+            unanswered: stored::unanswered(&self.db, user, limit(UNANSWERED_MAX)).await?,
+        })
+    }
+
+    /// All achievements there are, unlocked or not.
+    ///
+    /// # Errors
+    /// When the database fails or the account is gone.
+    pub async fn achievements(&self, user: UserId) -> Result<Vec<Achievement>, AnalyticsError> {
+        let (history, today) = self.history(user).await?;
+        let unlocked = stored::achievements(&self.db, user).await?;
+        let standing = figures::standing(&history, today);
+        let (tally, longest) = (Tally::of(&history), standing.longest_streak_days);
+        Ok(achievements::shown(&unlocked, &tally, longest))
+    }
+
     /// The quarter of an hour it is. Figures of one quarter hold throughout it, for in every time zone
     /// a day begins with a quarter.
     pub fn quarter(&self) -> String {
@@ -148,215 +198,58 @@ impl Analytics {
         (self.clock.now().timestamp().div_euclid(SECONDS)).to_string()
     }
 
-    /// All days with anything on them, oldest first, and the student's today.
-    async fn history(&self, user: UserId) -> Result<(Vec<Day>, NaiveDate), AnalyticsError> {
-        let time_zone = activity::time_zone(&self.db, user)
+    /// The student's calendar day.
+    ///
+    /// # Errors
+    /// When the database fails or the account is gone.
+    pub async fn today(&self, user: UserId) -> Result<NaiveDate, AnalyticsError> {
+        let zone = activity::time_zone(&self.db, user)
             .await?
             .ok_or(AnalyticsError::NotFound)?;
-        let today = sittings::local_date(self.clock.now(), zone(&time_zone));
-        Ok((activity::history(&self.db, user).await?, today))
+        let zone = activity::zone_named(&zone);
+        Ok(sittings::local_date(self.clock.now(), zone))
+    }
+
+    /// All days with anything on them, oldest first, and the student's today.
+    async fn history(&self, user: UserId) -> Result<(Vec<Day>, NaiveDate), AnalyticsError> {
+        let today = self.today(user).await?;
+        Ok((stored::history(&self.db, user).await?, today))
     }
 }
 
-/// The zone of a stored name. Names are checked before they are stored; one that a later release
-/// of the zone database dropped must not lock a student out of her figures.
-fn zone(name: &str) -> Tz {
-    name.parse().unwrap_or(Tz::UTC)
-}
-
-/// One activity on its way into the database.
-struct Recorder<'a> {
-    user: UserId,
-    now: DateTime<Utc>,
-    zone: Tz,
-    today: NaiveDate,
-    clock: &'a Clock,
-}
-
-impl Recorder<'_> {
-    /// False when the activity had been recorded before.
-    async fn record(
-        &self,
-        tx: &mut activity::Write,
-        what: Activity,
-    ) -> Result<bool, AnalyticsError> {
-        if let Activity::PageRead { material, page } = what
-            && !activity::has_page(tx, self.user, material, page).await?
-        {
-            return Err(AnalyticsError::NotFound);
-        }
-        let event = activity::Event {
-            id: self.clock.new_id(),
-            kind: kind(what),
-            natural_key: natural_key(what, self.now),
-            occurred_at: self.now,
-            local_date: self.today,
-        };
-        if !activity::insert_event(tx, self.user, &event).await? {
-            return Ok(false);
-        }
-
-        let before = activity::day(tx, self.user, self.today).await?;
-        self.count(tx, what, &before).await?;
-        let gained = self.sit(tx).await?;
-        if before.activities == 0 {
-            let key = format!("day:{}", self.today);
-            self.award(tx, &key, rules::XP_FIRST_OF_DAY).await?;
-        }
-        let after = activity::day(tx, self.user, self.today).await?;
-        // A session that reached past midnight can make the day before count after all.
-        for (date, seconds) in gained.into_iter().filter(|(date, _)| *date < self.today) {
-            let day = activity::day(tx, self.user, date).await?;
-            let had = i64::from(day.study_seconds) - seconds;
-            let without = Day {
-                study_seconds: u32::try_from(had).unwrap_or_default(),
-                ..day
-            };
-            if day.counts_for_streak() && !without.counts_for_streak() {
-                self.reward_streak(tx, date).await?;
-            }
-        }
-        if after.counts_for_streak() && !before.counts_for_streak() {
-            self.reward_streak(tx, self.today).await?;
-        }
-        Ok(true)
-    }
-
-    /// Adds the activity to its day, with the XP it is worth in itself.
-    async fn count(
-        &self,
-        tx: &mut activity::Write,
-        what: Activity,
-        before: &Day,
-    ) -> Result<(), AnalyticsError> {
-        let mut added = activity::Added {
-            activities: 1,
-            ..activity::Added::default()
-        };
-        match what {
-            Activity::Question { message } => {
-                added.questions = 1;
-                if before.questions < rules::QUESTIONS_REWARDED_A_DAY {
-                    let key = format!("question:{message}");
-                    self.award(tx, &key, rules::XP_QUESTION).await?;
-                }
-            }
-            Activity::MaterialAdded { sha256, .. } => {
-                let key = format!("material:{}", hex(&sha256));
-                let new = self.award(tx, &key, rules::XP_NEW_MATERIAL).await?;
-                added.materials_added = i64::from(new);
-            }
-            Activity::PageRead { material, page } => {
-                let first_today =
-                    activity::reads_of_page(tx, self.user, material, page, self.today).await? == 1;
-                added.pages_read = i64::from(first_today);
-                activity::see_page(tx, self.user, material, page).await?;
-                if let Some(sha256) = activity::finished(tx, self.user, material).await? {
-                    let key = format!("finished:{}", hex(&sha256));
-                    self.award(tx, &key, rules::XP_FINISHED_MATERIAL).await?;
-                }
-            }
-        }
-        activity::add_to_day(tx, self.user, self.today, added).await?;
-        Ok(())
-    }
-
-    /// Continues the study session under way, or begins one, and moves its days' study time
-    /// along. Answers with the seconds each day gained.
-    async fn sit(&self, tx: &mut activity::Write) -> Result<Vec<(NaiveDate, i64)>, AnalyticsError> {
-        let open = activity::latest_sitting(tx, self.user, self.zone).await?;
-        let (id, before, after) = match open {
-            Some((id, sitting)) if sitting.takes(self.now) => {
-                (Some(id), Some(sitting), sitting.continued(self.now))
-            }
-            _ => (None, None, Sitting::begun(self.now, self.zone)),
-        };
-        match id {
-            Some(id) => activity::continue_sitting(tx, self.user, id, &after).await?,
-            None => {
-                let id = self.clock.new_id();
-                activity::insert_sitting(tx, self.user, id, self.today, &after).await?;
-            }
-        }
-        let gained = sittings::gained(before.as_ref(), &after);
-        for &(date, study_seconds) in &gained {
-            let added = activity::Added {
-                study_seconds,
-                ..activity::Added::default()
-            };
-            activity::add_to_day(tx, self.user, date, added).await?;
-        }
-        if let Some(date) = sittings::newly_entered(before.as_ref(), &after) {
-            let added = activity::Added {
-                study_sessions: 1,
-                ..activity::Added::default()
-            };
-            activity::add_to_day(tx, self.user, date, added).await?;
-        }
-        Ok(gained)
-    }
-
-    /// Every seventh day of a streak is worth something.
-    async fn reward_streak(
-        &self,
-        tx: &mut activity::Write,
-        date: NaiveDate,
-    ) -> Result<(), AnalyticsError> {
-        let history = activity::history_in(tx, self.user).await?;
-        let days = streak::of(&figures::streak_days(&history, date), date).current;
-        if days > 0 && days.is_multiple_of(rules::STREAK_REWARD_EVERY) {
-            let key = format!("streak:{}", date);
-            self.award(tx, &key, rules::XP_STREAK).await?;
-        }
-        Ok(())
-    }
-
-    /// Gives XP once for `key`; false when it had been given before.
-    async fn award(
-        &self,
-        tx: &mut activity::Write,
-        key: &str,
-        xp: u32,
-    ) -> Result<bool, AnalyticsError> {
-        let award = activity::Award {
-            natural_key: key,
-            awarded_at: self.now,
-            local_date: self.today,
-            xp: i64::from(xp),
-        };
-        if !activity::insert_award(tx, self.user, &award).await? {
-            return Ok(false);
-        }
-        let added = activity::Added {
-            xp: i64::from(xp),
-            ..activity::Added::default()
-        };
-        activity::add_to_day(tx, self.user, self.today, added).await?;
-        Ok(true)
-    }
-}
-
-const fn kind(what: Activity) -> &'static str {
-    match what {
-        Activity::Question { .. } => "question",
-        Activity::MaterialAdded { .. } => "material",
-        Activity::PageRead { .. } => "page",
-    }
-}
-
-/// What makes an activity the same one when it arrives again. A page counts again after a minute:
-/// reading it a second time is study time too.
-fn natural_key(what: Activity, now: DateTime<Utc>) -> String {
-    match what {
-        Activity::Question { message } => format!("question:{message}"),
-        Activity::MaterialAdded { material, .. } => format!("material:{material}"),
+/// What is kept of an activity: also what it finished, which nobody could tell later.
+async fn deed(tx: &mut Write, user: UserId, what: Activity) -> Result<Deed, AnalyticsError> {
+    Ok(match what {
+        Activity::Question { message } => Deed::Question { message },
+        Activity::MaterialAdded { material, sha256 } => Deed::MaterialAdded {
+            material,
+            sha256: Some(sha256),
+        },
         Activity::PageRead { material, page } => {
-            let minute = now.timestamp().div_euclid(60);
-            format!("{}{minute}", activity::page_key(material, page))
+            must_have(tx, user, material, page).await?;
+            activity::see_page(tx, user, material, page).await?;
+            Deed::PageRead {
+                material,
+                page,
+                finishes: activity::finishes(tx, user, material).await?,
+            }
         }
-    }
+        Activity::Reading { material, page } => {
+            must_have(tx, user, material, page).await?;
+            Deed::Reading { material, page }
+        }
+    })
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+async fn must_have(
+    tx: &mut Write,
+    user: UserId,
+    material: MaterialId,
+    page: u32,
+) -> Result<(), AnalyticsError> {
+    if activity::has_page(tx, user, material, page).await? {
+        Ok(())
+    } else {
+        Err(AnalyticsError::NotFound)
+    }
 }

@@ -275,7 +275,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
         let compute = started.elapsed() / each;
         for (at, value) in missing.into_iter().zip(derived) {
             parts.figures.miss(self.namespace);
-            if let Some(value) = &value {
+            if let Some(value) = value.as_ref().filter(|value| (self.keep)(value)) {
                 self.keep(parts, &keys[at], value.clone(), compute).await;
             }
             values[at] = value;
@@ -372,15 +372,22 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
         };
         derived_here.store(true, Ordering::Relaxed);
         let started = Instant::now();
-        let value = derive.await?;
+        let derived = derive.await;
         let compute = started.elapsed();
-        parts.figures.miss(self.namespace);
-        let (size, ttl) = (entry::size(&value), parts.ttls.of(self.namespace));
-        self.share(parts, key, &value, size, compute).await;
+        let held = match derived {
+            Ok(value) => {
+                parts.figures.miss(self.namespace);
+                let (size, ttl) = (entry::size(&value), parts.ttls.of(self.namespace));
+                self.share(parts, key, &value, size, compute).await;
+                Ok(Held::new(self.namespace, value, size, compute, ttl))
+            }
+            Err(error) => Err(error),
+        };
+        // Also after a failure: another server may have more luck, and need not wait for this one.
         if let (Some(redis), Some(lock)) = (&parts.redis, lock) {
             redis.unlock(key, lock);
         }
-        Ok(Held::new(self.namespace, value, size, compute, ttl))
+        held
     }
 
     /// What Redis has of this key, waiting for another server that is deriving it right now.

@@ -40,6 +40,11 @@ pub enum Change {
     ActivityRecorded {
         user: UserId,
     },
+    /// Something worth being proud of; the id of `analytics::achievements`.
+    AchievementUnlocked {
+        user: UserId,
+        achievement: &'static str,
+    },
     /// A session was ended before its time: whoever still listens for it should look again.
     SessionEnded {
         user: UserId,
@@ -56,6 +61,7 @@ impl Change {
             | Self::AnswerRecorded { user, .. }
             | Self::ConversationDeleted { user, .. }
             | Self::ActivityRecorded { user }
+            | Self::AchievementUnlocked { user, .. }
             | Self::SessionEnded { user } => user,
         }
     }

@@ -25,6 +25,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where students reach the server, when that is not simply its address.
     pub public_url: Option<PublicUrl>,
+    /// Where browsers load the built files from, if not from this server.
+    pub assets: Option<AssetBase>,
     pub signups: Signups,
     pub log: LogConfig,
     /// Most bytes one uploaded file may have.
@@ -62,6 +64,15 @@ pub struct PublicUrl {
     pub https: bool,
     /// Host, and port if it is not the scheme's own; lower case.
     pub authority: String,
+}
+
+/// Another origin that serves this build's `/pkg`, such as a CDN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetBase {
+    /// Scheme, host and perhaps port: what a content security policy names.
+    pub origin: String,
+    /// What comes before `/pkg`, without a slash at its end.
+    pub base: String,
 }
 
 impl PublicUrl {
@@ -186,6 +197,7 @@ impl Config {
             addr: SocketAddr::new(from.host()?, from.number("PORT", 3_000_u16, 0..=65_535)?),
             data_dir,
             public_url: from.public_url()?,
+            assets: from.asset_base_url()?,
             signups: from.choice(
                 "SIGNUPS",
                 &[("open", Signups::Open), ("closed", Signups::Closed)],
@@ -386,6 +398,25 @@ mod tests {
         ])
         .unwrap();
         assert!(!format!("{config:?}").contains("sk-very-secret"));
+    }
+
+    #[test]
+    fn a_foreign_place_of_the_page_files_is_an_origin_and_a_folder() {
+        let assets = |text| read(&[("ASSET_BASE_URL", text)]).map(|config| config.assets.unwrap());
+        let plain = assets("https://CDN.example.org/").unwrap();
+        assert_eq!(plain.base, "https://cdn.example.org");
+        let folder = assets("http://127.0.0.1:9000/studyin/").unwrap();
+        assert_eq!(folder.origin, "http://127.0.0.1:9000");
+        assert_eq!(folder.base, "http://127.0.0.1:9000/studyin");
+        for wrong in [
+            "cdn.example.org",
+            "//cdn",
+            "https://a/;script-src",
+            "https://a/b?c",
+            "https://u:p@a",
+        ] {
+            assert!(assets(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -7,13 +7,17 @@
 //! neither session nor origin.
 
 pub mod api;
+pub mod assets;
 pub mod client;
+pub mod copies;
 pub mod events;
+pub mod export;
 pub mod files;
 pub mod forms;
 pub mod functions;
 pub mod headers;
 pub mod health;
+pub mod heartbeat;
 pub mod layers;
 pub mod limits;
 pub mod measure;
@@ -54,6 +58,14 @@ pub fn router(state: AppState) -> Router {
         .route("/settings/tokens", post(token_forms::create))
         .route("/settings/tokens/{id}/revoke", post(token_forms::revoke))
         .route(FUNCTIONS, any(functions::call))
+        .route(
+            "/api/heartbeat",
+            post(heartbeat::heartbeat).layer(DefaultBodyLimit::max(heartbeat::BODY_MAX_BYTES)),
+        )
+        .route("/analytics/export.csv", get(export::csv))
+        .route("/analytics/export.json", get(export::json))
+        .route("/copies/library/{id}", get(copies::material))
+        .route("/copies/coach/{id}", get(copies::conversation))
         .route(
             "/api/vitals",
             post(vitals::record).layer(DefaultBodyLimit::max(vitals::BODY_MAX_BYTES)),

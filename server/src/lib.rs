@@ -38,6 +38,7 @@ use coach::Coach;
 use config::{Config, Signups};
 use http::{
     api::conditional::Answers,
+    assets::Assets,
     limits::Limits,
     state::{AppState, Wired},
 };
@@ -203,6 +204,7 @@ impl Application {
             vitals: vitals.clone(),
         });
         let (leptos, reload_port) = leptos_options(&config, addr)?;
+        let assets = Assets::find(&leptos, config.assets.as_ref());
         let state = AppState::from(Wired {
             limits: Arc::new(Limits::new(&config.rates)),
             places: Arc::new(Semaphore::new(http::layers::REQUESTS_AT_ONCE)),
@@ -223,6 +225,7 @@ impl Application {
             clock,
             services,
             leptos,
+            assets,
             reload_port,
             stopping,
             tasks,
@@ -274,6 +277,9 @@ impl Application {
             // The only writer so far: what a crash left half-written is marked as such.
             if let Err(error) = state.coach.settle_interrupted().await {
                 tracing::error!(%error, "answers cut off by a crash could not be marked");
+            }
+            if let Err(error) = analytics::recount::catch_up(&state.db).await {
+                tracing::error!(%error, "figures of an older version could not be counted again");
             }
             state.ingest.resume().await;
         }

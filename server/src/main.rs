@@ -5,6 +5,7 @@ use secrecy::ExposeSecret as _;
 use server::{
     Application, DATABASE_FILE,
     accounts::{Accounts, Policy},
+    analytics::recount::{self, Recounted},
     backup,
     clock::Clock,
     config::Config,
@@ -28,6 +29,8 @@ Usage:
   server                        serve; settings come from the environment and .env (see .env.example)
   server backup FILE            write a consistent copy of all data to FILE (a tar archive), also while serving
   server reset-password EMAIL   give an account a new password, print it once, end its sessions
+  server rebuild-activity [--user EMAIL]
+                                count study time, XP, streaks and achievements again from what was recorded
   server sweep                  look for files and rows left behind, remove what nobody can reach, print the counts
   server extract FILE           print a document's text as JSON lines, one per page
   server render FILE PAGE WIDTH print the picture of a PDF's page (PNG), 200, 900 or 1800 pixels wide
@@ -70,6 +73,15 @@ fn main() -> ExitCode {
             Ok(seed) => with_config(|_| Box::pin(async move { Ok(seed_command(seed).await?) })),
             Err(error) => {
                 eprintln!("Usage: {error}");
+                ExitCode::from(2)
+            }
+        },
+        Some("rebuild-activity") => match one_user(args) {
+            Ok(email) => with_config(|config| {
+                Box::pin(async move { rebuild_activity(&config, email.as_deref()).await })
+            }),
+            Err(()) => {
+                eprintln!("This command takes nothing, or --user EMAIL.\n\n{USAGE}");
                 ExitCode::from(2)
             }
         },
@@ -177,6 +189,37 @@ async fn sweep(config: &Config) -> Outcome {
     let found = ingest::sweep::sweep(&db, &files, &Clock::system()).await;
     db.close().await;
     println!("{}", found?);
+    Ok(())
+}
+
+/// Nothing, or `--user EMAIL`.
+fn one_user(mut args: impl Iterator<Item = OsString>) -> Result<Option<String>, ()> {
+    match (args.next(), args.next(), args.next()) {
+        (None, ..) => Ok(None),
+        (Some(option), Some(email), None) if option == "--user" => {
+            Ok(Some(email.to_string_lossy().into_owned()))
+        }
+        _ => Err(()),
+    }
+}
+
+async fn rebuild_activity(config: &Config, email: Option<&str>) -> Outcome {
+    let database = config.data_dir.join(DATABASE_FILE);
+    if !database.is_file() {
+        return Err(format!("There is no database at {}.", database.display()).into());
+    }
+    let db = Db::open(&database).await?;
+    let rebuilt = recount::recount_all(&db, email).await;
+    db.close().await;
+    let Recounted {
+        students,
+        events,
+        days,
+    } = rebuilt?;
+    if email.is_some() && students == 0 {
+        return Err("There is no account with that e-mail address.".into());
+    }
+    println!("Counted again: {students} students, {days} days from {events} events.");
     Ok(())
 }
 

@@ -15,12 +15,12 @@ use crate::{
     vitals::Vitals,
 };
 use app::{
-    charts,
+    badges, charts,
     error::{AppError, ErrorKind},
     model::{
         account::{AccessToken, Profile, Role},
         admin::{CacheNamespace, CachePage},
-        analytics::{AnalyticsPage, DayActivity, Overview, Progress, Standing},
+        analytics::{Achievement, AnalyticsPage, DayActivity, More, Overview, Progress, Standing},
         coach::{CoachStatus, Conversation, ConversationSummary, Question},
         id::{ConversationId, MaterialId, UserId},
         material::{
@@ -94,10 +94,12 @@ pub fn services(parts: Parts<'_>) -> Services {
             coach,
         }),
         analytics: Arc::new(AnalyticsPort {
-            overview: Cached::new(caches, Namespace::Analytics, "overview", 1),
-            page: Cached::new(caches, Namespace::Analytics, "page", 1),
-            days: Cached::new(caches, Namespace::Analytics, "days", 1),
+            overview: Cached::new(caches, Namespace::Analytics, "overview", 2),
+            page: Cached::new(caches, Namespace::Analytics, "page", 2),
+            days: Cached::new(caches, Namespace::Analytics, "days", 2),
             standing: Cached::new(caches, Namespace::Analytics, "standing", 1),
+            more: Cached::new(caches, Namespace::Analytics, "more", 1),
+            achievements: Cached::new(caches, Namespace::Analytics, "achievements", 1),
             analytics,
         }),
     }
@@ -555,10 +557,13 @@ struct AnalyticsPort {
     page: Cached<AnalyticsPage>,
     days: Cached<Vec<DayActivity>>,
     standing: Cached<Standing>,
+    more: Cached<More>,
+    achievements: Cached<Vec<Achievement>>,
     analytics: Arc<Analytics>,
 }
 
-fn analytics_error(error: &AnalyticsError) -> AppError {
+/// What a failed step of the figures is called towards a user.
+pub fn analytics_error(error: &AnalyticsError) -> AppError {
     match error {
         AnalyticsError::Store(error) => store_error(error),
         AnalyticsError::NotFound => AppError::not_found("page"),
@@ -598,14 +603,41 @@ impl ports::Analytics for AnalyticsPort {
         answer(self.days.get(user, &what, list).await)
     }
 
+    async fn more(&self, user: UserId, days: u32) -> Answer<More> {
+        let days = parse_days(days)?;
+        let more = async {
+            let more = self.analytics.more(user, days).await;
+            more.map_err(|error| analytics_error(&error))
+        };
+        let what = [&*days.to_string(), &self.analytics.quarter()];
+        answer(self.more.get(user, &what, more).await)
+    }
+
+    async fn achievements(&self, user: UserId) -> Answer<Vec<Achievement>> {
+        let achievements = async {
+            let achievements = self.analytics.achievements(user).await;
+            achievements.map_err(|error| analytics_error(&error))
+        };
+        answer(self.achievements.get(user, &[], achievements).await)
+    }
+
     async fn page(&self, user: UserId, days: u32) -> Answer<AnalyticsPage> {
         let page = async {
             let overview = self.overview(user, days).await?;
+            let more = self.more(user, days).await?;
+            let achievements = self.achievements(user).await?;
             let days = self.days(user, days).await?;
             Ok(AnalyticsPage {
                 overview,
                 calendar_chart: charts::calendar(&days),
                 xp_chart: charts::xp(&days),
+                hours_chart: charts::hours(&more.hours),
+                badges: achievements
+                    .iter()
+                    .map(|one| badges::markup(&one.id))
+                    .collect(),
+                more,
+                achievements,
                 days,
             })
         };
@@ -634,6 +666,13 @@ impl ports::Analytics for AnalyticsPort {
     async fn record_page_read(&self, user: UserId, id: MaterialId, page: u32) -> Answer<()> {
         self.analytics
             .record(user, Activity::PageRead { material: id, page })
+            .await
+            .map_err(|error| analytics_error(&error))
+    }
+
+    async fn record_reading(&self, user: UserId, id: MaterialId, page: u32) -> Answer<()> {
+        self.analytics
+            .record(user, Activity::Reading { material: id, page })
             .await
             .map_err(|error| analytics_error(&error))
     }

@@ -143,6 +143,15 @@ impl Db {
         Ok(())
     }
 
+    /// Makes writes of a test quick: they need not outlive the machine.
+    #[cfg(test)]
+    pub async fn forget_durability(&self) -> Stored<()> {
+        sqlx::query("PRAGMA synchronous = OFF")
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     /// Finishes what is under way and closes every connection.
     pub async fn close(&self) {
         self.lookers.close();

@@ -1,8 +1,19 @@
 //! `/api/events`: the account's changes as they happen. The browser reconnects by itself; each
 //! (re)connection begins with a `hello`, after which whatever was missed should be read again.
+//! Whoever follows also announces achievements, in the place the document has for it.
 
+use js_sys::{JSON, Reflect};
+use leptos::prelude::{document, set_timeout};
+use std::time::Duration;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{EventSource, MessageEvent};
+
+/// The event that tells of an achievement.
+const ACHIEVEMENT: &str = "achievement";
+/// The document's place for announcements, a live region.
+pub const ANNOUNCEMENT: &str = "announcement";
+/// Long enough to look up and read four words.
+const ANNOUNCED_FOR: Duration = Duration::from_secs(8);
 
 /// An open connection; dropping it closes it.
 pub struct Follower {
@@ -21,10 +32,15 @@ impl Drop for Follower {
 pub fn follow(names: &[&str], on_event: impl Fn(&str, &str) + 'static) -> Option<Follower> {
     let source = EventSource::new("/api/events").ok()?;
     let on_event = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-        let data = event.data().as_string().unwrap_or_default();
-        on_event(&event.type_(), &data);
+        let (name, data) = (event.type_(), event.data().as_string().unwrap_or_default());
+        if name == ACHIEVEMENT {
+            // Without a name or a place there is nothing to say, and nothing is lost by that.
+            let _ = announce(&data);
+        } else {
+            on_event(&name, &data);
+        }
     });
-    for name in names {
+    for name in names.iter().chain(&[ACHIEVEMENT]) {
         // Fails only for a name the browser cannot represent.
         let _ = source.add_event_listener_with_callback(name, on_event.as_ref().unchecked_ref());
     }
@@ -32,4 +48,15 @@ pub fn follow(names: &[&str], on_event: impl Fn(&str, &str) + 'static) -> Option
         source,
         _on_event: on_event,
     })
+}
+
+/// Says which achievement was unlocked, quietly and for a while.
+fn announce(news: &str) -> Option<()> {
+    let name = Reflect::get(&JSON::parse(news).ok()?, &"name".into()).ok()?;
+    let place = document().get_element_by_id(ANNOUNCEMENT)?;
+    place.set_text_content(Some(
+        &["Achievement unlocked: ", &name.as_string()?].concat(),
+    ));
+    set_timeout(move || place.set_text_content(None), ANNOUNCED_FOR);
+    Some(())
 }

@@ -1,4 +1,4 @@
-//! `/analytics`: figures first, then the two charts, each with its table. Everything but the
+//! `/analytics`: figures first, then the charts, each with its table, then lists and achievements. Everything but the
 //! drawn charts is rendered by the server and works without a script; the period is in the address.
 //!
 //! Everything is created in `view` and nothing in `data`, so that the code which reads the figures
@@ -6,23 +6,26 @@
 
 mod chart;
 mod figures;
+mod more;
 mod table;
 
 use crate::{
     api::analytics::analytics,
     browser::{events, kept::Kept},
+    charts::WEEKDAYS,
     model::analytics::AnalyticsPage,
     widgets::{
         icon::{Glyph, Icon},
+        label,
         notice::{EmptyState, Problem},
     },
 };
-use chart::ChartFigure;
+use chart::{ChartFigure, Look};
 use figures::figures;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{LazyRoute, hooks::use_location, lazy_route};
-use table::{calendar_table, xp_table};
+use table::{calendar_table, hours_table, xp_table};
 
 /// The periods the switch offers, in days.
 const PERIODS: [u32; 4] = [7, 30, 90, 365];
@@ -116,7 +119,7 @@ fn Report(page: AnalyticsPage) -> impl IntoView {
                 option=|page: &AnalyticsPage| page.calendar_chart.clone()
                 summary=said_of_calendar
                 table=calendar_table
-                legend=true
+                look=Look::Calendar
             />
             <ChartFigure
                 title="XP"
@@ -125,8 +128,20 @@ fn Report(page: AnalyticsPage) -> impl IntoView {
                 option=|page: &AnalyticsPage| page.xp_chart.clone()
                 summary=said_of_xp
                 table=xp_table
-                legend=false
+                look=Look::Trend
             />
+            <ChartFigure
+                title="Hours of the week"
+                page
+                testid="hours-chart"
+                option=|page: &AnalyticsPage| page.hours_chart.clone()
+                summary=said_of_hours
+                table=hours_table
+                look=Look::Hours
+            />
+            {move || page.with(|page| more::lists(&page.more))}
+            {move || page.with(more::achievements)}
+            {more::downloads(page.with_untracked(|page| page.overview.days))}
         }
         .into_any()
     }
@@ -151,7 +166,7 @@ fn NothingYet() -> impl IntoView {
 fn said_of_calendar(page: &AnalyticsPage) -> String {
     [
         "Calendar of study time: ",
-        &page.overview.active_days.to_string(),
+        &page.overview.current.active_days.to_string(),
         " of ",
         &page.overview.days.to_string(),
         " days with activity. The table below holds the same figures.",
@@ -163,12 +178,38 @@ fn said_of_calendar(page: &AnalyticsPage) -> String {
 fn said_of_xp(page: &AnalyticsPage) -> String {
     [
         "XP of each day and in total: ",
-        &page.overview.xp.to_string(),
+        &page.overview.current.xp.to_string(),
         " XP gained in ",
         &page.overview.days.to_string(),
         " days. The table below holds the same figures.",
     ]
     .concat()
+}
+
+/// What the grid shows, for those who cannot see it.
+fn said_of_hours(page: &AnalyticsPage) -> String {
+    let all = page
+        .more
+        .hours
+        .iter()
+        .zip(WEEKDAYS)
+        .flat_map(|(hours, day)| {
+            hours
+                .iter()
+                .enumerate()
+                .map(move |(hour, minutes)| (*minutes, day, hour))
+        });
+    match all.max_by_key(|(minutes, ..)| *minutes) {
+        Some((minutes, day, hour)) if minutes > 0 => [
+            "Study time by weekday and hour; the busiest hour is ",
+            day,
+            ", ",
+            &label::hour(hour),
+            ". The table below holds the same figures.",
+        ]
+        .concat(),
+        _ => "Study time by weekday and hour: none in this period.".to_owned(),
+    }
 }
 
 /// Reads the figures again whenever the account's activity moves.

@@ -15,6 +15,7 @@ mod thread;
 
 use crate::{
     api,
+    browser::{events, kept::Kept},
     error::AppError,
     model::{
         coach::{CoachStatus, Conversation, ConversationSummary},
@@ -87,6 +88,10 @@ fn coach() -> impl IntoView {
             .or(last.copied())
             .unwrap_or(Place::New)
     });
+
+    // For what the frame announces; the conversation itself comes over its socket.
+    let follower = Kept::empty();
+    Effect::new(move |_| follower.keep(events::follow(&[], |_, _| {})));
 
     let loaded = RwSignal::new(place.get_untracked());
     let stored: Stored = Resource::new(

@@ -286,6 +286,7 @@ fn Head(material: Material, desk: Desk) -> impl IntoView {
                     <Icon glyph=Glyph::Coach />
                     "Ask about this document"
                 </a>
+                <keep-offline data-address="/library/".to_owned() + &id data-copy="/copies/library/".to_owned() + &id></keep-offline>
             </p>
         </header>
     }

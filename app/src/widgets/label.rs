@@ -19,6 +19,12 @@ pub fn short_date(date: NaiveDate) -> String {
     [&date.day().to_string(), " ", month].concat()
 }
 
+/// `09:00`; `hour` counts from midnight.
+pub fn hour(hour: usize) -> String {
+    let zero = if hour < 10 { "0" } else { "" };
+    [zero, &hour.to_string(), ":00"].concat()
+}
+
 /// The day of a moment, in UTC so that server and browser write the same.
 pub fn day(moment: DateTime<Utc>) -> String {
     date(moment.date_naive())

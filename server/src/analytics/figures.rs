@@ -4,8 +4,11 @@ use super::{
     rules,
     streak::{self, Streak},
 };
-use app::model::analytics::{DayActivity, Overview, Standing};
-use chrono::{Days, NaiveDate};
+use app::model::{
+    analytics::{DayActivity, MaterialTime, Overview, PeriodFigures, Standing},
+    id::MaterialId,
+};
+use chrono::{Datelike as _, Days, NaiveDate};
 
 /// What happened on one local day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +21,10 @@ pub struct Day {
     pub study_sessions: u32,
     pub study_seconds: u32,
     pub xp: u32,
+    pub materials_finished: u32,
+    pub achievements: u32,
+    /// One bit for each hour of the day in which something was done, the lowest for the first.
+    pub active_hours: u32,
 }
 
 impl Day {
@@ -69,32 +76,74 @@ fn standing_with(history: &[Day], today: NaiveDate, streak: &Streak) -> Standing
     }
 }
 
-/// Figures of the `days` days that end with `today`.
-pub fn overview(history: &[Day], today: NaiveDate, days: u32) -> Overview {
+/// Different documents that were read in a period, and in the one before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    pub current: u32,
+    pub before: u32,
+}
+
+/// The two periods of an overview: the one of `days` days that ends with `today`, and the one before
+/// it, as first and last day.
+pub fn periods(today: NaiveDate, days: u32) -> [(NaiveDate, NaiveDate); 2] {
     let first = first_day(today, days);
-    let period: Vec<Day> = history
-        .iter()
-        .filter(|day| (first..=today).contains(&day.date))
-        .copied()
-        .collect();
+    let last_before = first.pred_opt().unwrap_or(first);
+    [(first, today), (first_day(last_before, days), last_before)]
+}
+
+/// Figures of the `days` days that end with `today`, and of as many before.
+pub fn overview(history: &[Day], today: NaiveDate, days: u32, opened: Opened) -> Overview {
+    let [current, before] = periods(today, days);
     Overview {
         days,
-        study_sessions: sum(&period, |day| day.study_sessions),
-        minutes: whole_minutes(sum(&period, |day| day.study_seconds)),
-        questions: sum(&period, |day| day.questions),
-        materials_added: sum(&period, |day| day.materials_added),
-        pages_read: sum(&period, |day| day.pages_read),
-        active_days: sum(&period, |day| u32::from(day.activities > 0)),
-        xp: sum(&period, |day| day.xp),
+        current: period(history, current, opened.current),
+        before: period(history, before, opened.before),
         standing: standing(history, today),
         has_activity: history.iter().any(|day| day.activities > 0),
+    }
+}
+
+/// Figures of one period, as they stood on its last day.
+fn period(history: &[Day], (first, last): (NaiveDate, NaiveDate), opened: u32) -> PeriodFigures {
+    let begin = history.partition_point(|day| day.date < first);
+    let end = history.partition_point(|day| day.date <= last);
+    let (until, period) = (&history[..end], &history[begin.min(end)..end]);
+    let study_sessions = sum(period, |day| day.study_sessions);
+    let minutes = whole_minutes(sum(period, |day| day.study_seconds));
+    let materials_finished = sum(period, |day| day.materials_finished);
+    let streak = streak::of(&streak_days(until, last), last);
+    PeriodFigures {
+        study_sessions,
+        minutes,
+        mean_minutes: minutes.checked_div(study_sessions).unwrap_or_default(),
+        materials_opened: opened,
+        materials_finished,
+        completion_percent: materials_finished
+            .saturating_mul(100)
+            .checked_div(opened)
+            .map(|percent| percent.min(100)),
+        questions: sum(period, |day| day.questions),
+        materials_added: sum(period, |day| day.materials_added),
+        pages_read: sum(period, |day| day.pages_read),
+        xp: sum(period, |day| day.xp),
+        level: rules::level(sum(until, |day| day.xp)),
+        current_streak_days: streak.current,
+        longest_streak_days: streak.longest,
+        active_days: sum(period, |day| u32::from(day.activities > 0)),
+        achievements: sum(period, |day| day.achievements),
     }
 }
 
 /// Each of the `days` days that end with `today`, oldest first, the empty ones too.
 pub fn days(history: &[Day], today: NaiveDate, days: u32) -> Vec<DayActivity> {
     let first = first_day(today, days);
-    let frozen = streak::of(&streak_days(history, today), today).frozen;
+    let counted = streak_days(history, today);
+    let streak = streak::of(&counted, today);
+    let streak_on = |date: NaiveDate| {
+        let first = *counted.first()?;
+        let nth = usize::try_from((date - first).num_days()).ok()?;
+        streak.history.get(nth).copied()
+    };
     let begin = history.partition_point(|day| day.date < first);
     let (earlier, rest) = history.split_at(begin);
     let mut xp_total = sum(earlier, |day| day.xp);
@@ -114,10 +163,48 @@ pub fn days(history: &[Day], today: NaiveDate, days: u32) -> Vec<DayActivity> {
                 minutes: day.minutes(),
                 xp: day.xp,
                 xp_total,
-                frozen: frozen.binary_search(&date).is_ok(),
+                frozen: streak.frozen.binary_search(&date).is_ok(),
+                streak_days: streak_on(date).unwrap_or_default(),
             }
         })
         .collect()
+}
+
+/// Whole minutes by weekday (Monday first) and hour, from seconds by date and hour.
+pub fn hours(stretches: &[(NaiveDate, u32, i64)]) -> [[u32; 24]; 7] {
+    let mut seconds = [[0_i64; 24]; 7];
+    for (date, hour, gained) in stretches {
+        let weekday = seconds.get_mut(date.weekday().num_days_from_monday() as usize);
+        if let Some(cell) = weekday.and_then(|hours| hours.get_mut(*hour as usize)) {
+            *cell += gained;
+        }
+    }
+    seconds.map(|hours| hours.map(minutes_of))
+}
+
+/// The documents read longest, and the minutes of all others, from seconds by document, the longest
+/// first. A document that is gone has no title, and is one of the others.
+pub fn longest_read(
+    materials: Vec<(MaterialId, Option<String>, i64)>,
+    most: usize,
+) -> (Vec<MaterialTime>, u32) {
+    let mut named = Vec::new();
+    let mut others = 0;
+    for (material, title, seconds) in materials {
+        match title {
+            Some(title) if named.len() < most && seconds > 0 => named.push(MaterialTime {
+                material,
+                title,
+                minutes: minutes_of(seconds),
+            }),
+            _ => others += seconds,
+        }
+    }
+    (named, minutes_of(others))
+}
+
+fn minutes_of(seconds: i64) -> u32 {
+    whole_minutes(u32::try_from(seconds.max(0)).unwrap_or(u32::MAX))
 }
 
 fn first_day(today: NaiveDate, days: u32) -> NaiveDate {
@@ -171,27 +258,44 @@ mod tests {
                     day.xp,
                     day.xp_total,
                     day.frozen,
+                    day.streak_days,
                 )
             })
             .collect();
         assert_eq!(
             seen,
             [
-                ("2026-03-03".to_owned(), 1, 25, 125, false),
-                ("2026-03-04".to_owned(), 0, 0, 125, true),
-                ("2026-03-05".to_owned(), 5, 10, 135, false),
-                ("2026-03-06".to_owned(), 0, 10, 145, false),
+                ("2026-03-03".to_owned(), 1, 25, 125, false, 2),
+                ("2026-03-04".to_owned(), 0, 0, 125, true, 2),
+                ("2026-03-05".to_owned(), 5, 10, 135, false, 3),
+                ("2026-03-06".to_owned(), 0, 10, 145, false, 3),
             ]
         );
     }
 
     #[test]
-    fn an_overview_counts_its_period_and_stands_on_everything() {
-        let overview = overview(&history(), date("2026-03-06"), 2);
+    fn an_overview_counts_its_period_and_the_one_before_it() {
+        let opened = Opened {
+            current: 3,
+            before: 0,
+        };
+        let mut history = history();
+        history[3].materials_finished = 1;
+        let overview = overview(&history, date("2026-03-06"), 2, opened);
+        let (current, before) = (overview.current, overview.before);
         assert_eq!(
-            (overview.xp, overview.active_days, overview.minutes),
+            (current.xp, current.active_days, current.minutes),
             (20, 2, 5)
         );
+        assert_eq!((current.study_sessions, current.mean_minutes), (2, 2));
+        assert_eq!(
+            (current.materials_opened, current.completion_percent),
+            (3, Some(33))
+        );
+        assert_eq!((current.level, current.current_streak_days), (2, 3));
+        assert_eq!((before.xp, before.active_days, before.minutes), (25, 1, 1));
+        assert_eq!(before.completion_percent, None);
+        assert_eq!((before.level, before.current_streak_days), (2, 2));
         assert_eq!(overview.standing.xp_total, 145);
         assert_eq!(overview.standing.level, 2);
         assert_eq!(overview.standing.next_level_at_xp, 300);
@@ -202,11 +306,39 @@ mod tests {
 
     #[test]
     fn a_new_account_stands_at_level_one_with_nothing() {
-        let overview = overview(&[], date("2026-03-06"), 365);
+        let overview = overview(&[], date("2026-03-06"), 365, Opened::default());
         assert!(!overview.has_activity);
         assert_eq!(overview.standing.level, 1);
         assert_eq!(overview.standing.next_level_at_xp, 100);
+        assert_eq!(overview.current.mean_minutes, 0);
         assert_eq!(days(&[], date("2026-03-06"), 365).len(), 365);
+    }
+
+    #[test]
+    fn hours_are_summed_by_weekday() {
+        let monday = date("2026-03-02");
+        let stretches = [
+            (monday, 9, 90),
+            (monday + Days::new(7), 9, 90),
+            (monday + Days::new(6), 23, 60),
+        ];
+        let hours = hours(&stretches);
+        assert_eq!((hours[0][9], hours[6][23], hours[1][9]), (3, 1, 0));
+    }
+
+    #[test]
+    fn only_the_longest_read_are_named_and_nothing_is_lost() {
+        let id = |number: u128| MaterialId::new(uuid::Uuid::from_u128(number));
+        let read = vec![
+            (id(1), None, 900),
+            (id(2), Some("Heart".to_owned()), 600),
+            (id(3), Some("Lung".to_owned()), 300),
+            (id(4), Some("Skin".to_owned()), 60),
+        ];
+        let (named, others) = longest_read(read, 2);
+        let titles: Vec<_> = named.iter().map(|one| (&*one.title, one.minutes)).collect();
+        assert_eq!(titles, [("Heart", 10), ("Lung", 5)]);
+        assert_eq!(others, 16);
     }
 
     #[test]

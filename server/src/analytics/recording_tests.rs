@@ -2,8 +2,11 @@
 //! always equal what the events add up to.
 //! Over 400 lines because the second-by-second recount at the end shares the desk of the stories.
 
+mod recount_tests;
+
 use super::*;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
+use chrono_tz::Tz;
 use proptest::prelude::*;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -154,8 +157,14 @@ async fn a_first_day_with_a_document_and_a_question_is_worth_sixty_five() {
     desk.ask(1).await;
     let overview = desk.overview().await;
     assert_eq!(overview.standing.xp_today, 65);
-    assert_eq!((overview.questions, overview.materials_added), (1, 1));
-    assert_eq!((overview.study_sessions, overview.minutes), (1, 3));
+    assert_eq!(
+        (overview.current.questions, overview.current.materials_added),
+        (1, 1)
+    );
+    assert_eq!(
+        (overview.current.study_sessions, overview.current.minutes),
+        (1, 3)
+    );
 }
 
 #[tokio::test]
@@ -177,8 +186,8 @@ async fn only_the_first_twenty_questions_of_a_day_are_worth_xp() {
         desk.ask(number).await;
     }
     let overview = desk.overview().await;
-    assert_eq!(overview.questions, 25);
-    assert_eq!(overview.xp, 20 * 5 + 10);
+    assert_eq!(overview.current.questions, 25);
+    assert_eq!(overview.current.xp, 20 * 5 + 10);
     desk.set("2026-03-03T10:00:00Z");
     desk.ask(100).await;
     assert_eq!(desk.overview().await.standing.xp_today, 15);
@@ -191,15 +200,21 @@ async fn the_same_bytes_are_worth_xp_once_even_after_deletion() {
     desk.record(added(1)).await.expect("recorded");
     let read = |material| Activity::PageRead { material, page: 1 };
     desk.record(read(first)).await.expect("recorded");
-    assert_eq!(desk.overview().await.xp, 10 + 50 + 50);
+    assert_eq!(desk.overview().await.current.xp, 10 + 50 + 50);
 
     desk.delete_material(first).await;
     let again = desk.add_material(desk.user, 101, 1).await;
     desk.record(added(101)).await.expect("recorded");
     desk.record(read(again)).await.expect("recorded");
     let overview = desk.overview().await;
-    assert_eq!(overview.xp, 10 + 50 + 50);
-    assert_eq!((overview.materials_added, overview.pages_read), (1, 2));
+    assert_eq!(overview.current.xp, 10 + 50 + 50);
+    assert_eq!(
+        (
+            overview.current.materials_added,
+            overview.current.pages_read
+        ),
+        (1, 2)
+    );
 }
 
 #[tokio::test]
@@ -211,11 +226,14 @@ async fn a_document_is_finished_when_every_page_has_been_on_screen() {
         desk.record(Activity::PageRead { material, page })
             .await
             .expect("recorded");
-        assert_eq!(desk.overview().await.xp, xp, "after page {page}");
+        assert_eq!(desk.overview().await.current.xp, xp, "after page {page}");
     }
     let overview = desk.overview().await;
-    assert_eq!(overview.pages_read, 3, "a page counts once a day");
-    assert_eq!(overview.minutes, 5, "reading it again is study time");
+    assert_eq!(overview.current.pages_read, 3, "a page counts once a day");
+    assert_eq!(
+        overview.current.minutes, 5,
+        "reading it again is study time"
+    );
 }
 
 #[tokio::test]
@@ -249,9 +267,9 @@ async fn a_week_in_a_row_is_worth_twenty_five_once() {
     desk.pass(-TimeDelta::days(1));
     let overview = desk.overview().await;
     assert_eq!(overview.standing.current_streak_days, 7);
-    assert_eq!(overview.xp, 7 * (10 + 15) + 25);
+    assert_eq!(overview.current.xp, 7 * (10 + 15) + 25);
     desk.ask(99).await;
-    assert_eq!(desk.overview().await.xp, 7 * (10 + 15) + 25 + 5);
+    assert_eq!(desk.overview().await.current.xp, 7 * (10 + 15) + 25 + 5);
 }
 
 #[tokio::test]
@@ -264,7 +282,72 @@ async fn a_session_past_midnight_makes_the_day_before_count_after_all() {
     let overview = desk.overview().await;
     assert_eq!(overview.standing.current_streak_days, 1);
     assert!(!overview.standing.streak_safe_today);
-    assert_eq!((overview.study_sessions, overview.minutes), (2, 14));
+    assert_eq!(
+        (overview.current.study_sessions, overview.current.minutes),
+        (2, 14)
+    );
+}
+
+#[tokio::test]
+async fn going_on_reading_is_study_time_of_its_document_and_no_xp() {
+    let desk = Desk::new("Europe/Berlin", "2026-03-02T10:00:00Z").await;
+    let material = desk.add_material(desk.user, 1, 3).await;
+    let page = 2;
+    desk.record(Activity::PageRead { material, page })
+        .await
+        .expect("recorded");
+    let xp = desk.overview().await.current.xp;
+    for _ in 0..20 {
+        desk.pass(TimeDelta::seconds(30));
+        for _ in 0..2 {
+            desk.record(Activity::Reading { material, page })
+                .await
+                .expect("recorded");
+        }
+    }
+    let overview = desk.overview().await;
+    assert_eq!((overview.current.xp, overview.current.minutes), (xp, 11));
+    assert_eq!(overview.current.materials_opened, 1);
+    let days = desk.analytics.days(desk.user, 1).await.expect("days");
+    assert_eq!(days[0].activities, 1, "heartbeats are none of their own");
+    let more = desk.analytics.more(desk.user, 7).await.expect("figures");
+    assert_eq!((more.materials[0].minutes, more.other_minutes), (11, 0));
+    assert_eq!(more.hours[0][11], 11, "Monday at eleven in Berlin");
+
+    desk.delete_material(material).await;
+    let refused = desk.record(Activity::Reading { material, page }).await;
+    assert!(matches!(refused, Err(AnalyticsError::NotFound)));
+    let more = desk.analytics.more(desk.user, 7).await.expect("figures");
+    assert_eq!((more.materials.len(), more.other_minutes), (0, 11));
+}
+
+#[tokio::test]
+async fn achievements_are_unlocked_once_with_the_local_date_and_announced() {
+    let desk = Desk::new("Pacific/Auckland", "2026-03-02T11:30:00Z").await;
+    let mut changes = desk.changes.subscribe();
+    desk.ask(1).await;
+    desk.ask(2).await;
+    let unlocked: Vec<&str> = std::iter::from_fn(|| changes.try_recv().ok())
+        .filter_map(|change| match change {
+            Change::AchievementUnlocked { achievement, .. } => Some(achievement),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(unlocked, ["first_question"]);
+    // It is half past midnight on the next day there.
+    for night in 0..2 {
+        desk.pass(TimeDelta::days(1));
+        desk.ask(10 + night).await;
+    }
+    let all = desk.analytics.achievements(desk.user).await.expect("all");
+    let on = |id: &str| {
+        let one = all.iter().find(|one| one.id == id).expect("there");
+        one.unlocked_on.map(|date| date.to_string())
+    };
+    assert_eq!(on("first_question").as_deref(), Some("2026-03-03"));
+    assert_eq!(on("night_owl").as_deref(), Some("2026-03-05"));
+    assert_eq!(on("early_bird"), None);
+    assert_eq!(desk.overview().await.current.achievements, 2);
 }
 
 /// One step of a random life: a pause, then something done.
@@ -273,6 +356,8 @@ enum Step {
     Ask,
     Add(u8),
     Read(u8),
+    /// A heartbeat on this page.
+    Keep(u8),
 }
 
 fn steps() -> impl Strategy<Value = Vec<(i64, Step)>> {
@@ -285,6 +370,7 @@ fn steps() -> impl Strategy<Value = Vec<(i64, Step)>> {
         3 => Just(Step::Ask),
         1 => (0_u8..3).prop_map(Step::Add),
         2 => (1_u8..4).prop_map(Step::Read),
+        2 => (1_u8..4).prop_map(Step::Keep),
     ];
     proptest::collection::vec((pause, step), 1..60)
 }
@@ -297,6 +383,7 @@ fn counted(started: DateTime<Utc>, zone: Tz, life: &[(i64, Step)]) -> Vec<Day> {
     let mut shas = BTreeSet::new();
     let mut read_on: BTreeSet<(NaiveDate, u8)> = BTreeSet::new();
     let mut read_in: BTreeSet<(i64, u8)> = BTreeSet::new();
+    let mut beats = BTreeSet::new();
     let mut now = started;
     for (pause, step) in life {
         now += TimeDelta::seconds(*pause);
@@ -306,10 +393,16 @@ fn counted(started: DateTime<Utc>, zone: Tz, life: &[(i64, Step)]) -> Vec<Day> {
         {
             continue;
         }
+        if matches!(step, Step::Keep(_)) && !beats.insert(now.timestamp() / 30) {
+            continue;
+        }
         moments.push(now);
         let day = days.entry(date).or_default();
         day.xp += if day.activities == 0 { 10 } else { 0 };
-        day.activities += 1;
+        if day.activities == 0 || !matches!(step, Step::Keep(_)) {
+            day.activities += 1;
+        }
+        day.active_hours |= 1 << now.with_timezone(&zone).hour();
         match step {
             Step::Ask => {
                 day.questions += 1;
@@ -324,7 +417,9 @@ fn counted(started: DateTime<Utc>, zone: Tz, life: &[(i64, Step)]) -> Vec<Day> {
                 day.pages_read += u32::from(read_on.insert((date, *page)));
                 let finishes = seen.insert(*page) && seen.len() == 3;
                 day.xp += if finishes { 50 } else { 0 };
+                day.materials_finished += u32::from(finishes);
             }
+            Step::Keep(_) => {}
         }
     }
     let mut open: Option<(DateTime<Utc>, NaiveDate)> = None;
@@ -384,6 +479,10 @@ proptest! {
                         let what = Activity::PageRead { material: book, page: (*page).into() };
                         desk.record(what).await.expect("recorded");
                     }
+                    Step::Keep(page) => {
+                        let what = Activity::Reading { material: book, page: (*page).into() };
+                        desk.record(what).await.expect("recorded");
+                    }
                 }
             }
             let streak_xp: i64 = sqlx::query_scalar(
@@ -392,11 +491,11 @@ proptest! {
             .fetch_one(desk.db.read())
             .await
             .expect("a sum");
-            (activity::history(&desk.db, desk.user).await.expect("days"), streak_xp)
+            (stored::history(&desk.db, desk.user).await.expect("days"), streak_xp)
         });
         let expected = counted(start.parse().expect("a moment"), zone, &life);
         let without_xp = |days: &[Day]| -> Vec<Day> {
-            days.iter().map(|day| Day { xp: 0, ..*day }).collect()
+            days.iter().map(|day| Day { xp: 0, achievements: 0, ..*day }).collect()
         };
         prop_assert_eq!(without_xp(&days), without_xp(&expected));
         let xp = |days: &[Day]| days.iter().map(|day| i64::from(day.xp)).sum::<i64>();

@@ -2,15 +2,17 @@
 //! knows time zones, no database.
 //!
 //! A session is activity with gaps under [`GAP`]. It lasts from its first to its last activity
-//! plus [`LAST`], and is cut at local midnight, so that each day gets the seconds that were its own.
+//! plus [`LAST`], and is cut at the hours of the local clock, so that each hour and each day gets the
+//! seconds that were its own.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
 
 /// A pause this long ends a session.
 pub const GAP: TimeDelta = TimeDelta::minutes(15);
 /// What the last activity is taken to have lasted.
 pub const LAST: TimeDelta = TimeDelta::minutes(1);
+const HOUR: TimeDelta = TimeDelta::hours(1);
 
 /// One study session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,28 +50,50 @@ impl Sitting {
         local_date(self.last_activity_at, self.zone)
     }
 
-    /// The seconds of each local day it touches, oldest first.
-    pub fn by_day(&self) -> Vec<(NaiveDate, i64)> {
-        let end = self.last_activity_at + LAST;
-        let mut days = Vec::with_capacity(2);
-        let mut from = self.started_at;
-        while from < end {
-            let date = local_date(from, self.zone);
-            let midnight = end_of_day(date, self.zone);
-            // A zone whose rules confuse us costs exactness at midnight, never an endless loop.
-            let to = if midnight > from {
-                midnight.min(end)
-            } else {
-                end
-            };
-            days.push((
-                date,
-                whole_seconds(self.started_at, to) - whole_seconds(self.started_at, from),
-            ));
-            from = to;
+    /// How the time between two of its moments falls into local hours, oldest first.
+    fn stretches(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Stretch> {
+        let mut stretches = Vec::with_capacity(2);
+        let mut from = from;
+        while from < to {
+            // Clocks change on the hour, so nothing but the hour's end has to be looked for.
+            let local = from.with_timezone(&self.zone).naive_local();
+            let into_hour = TimeDelta::seconds(i64::from(local.minute() * 60 + local.second()))
+                + TimeDelta::nanoseconds(i64::from(local.nanosecond()));
+            let until = (from + HOUR - into_hour).min(to);
+            let seconds =
+                whole_seconds(self.started_at, until) - whole_seconds(self.started_at, from);
+            if seconds > 0 {
+                stretches.push(Stretch {
+                    date: local.date(),
+                    hour: local.hour(),
+                    seconds,
+                });
+            }
+            from = until;
         }
-        days
+        stretches
     }
+}
+
+/// Study time within one hour of the local clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    pub date: NaiveDate,
+    /// 0 to 23.
+    pub hour: u32,
+    pub seconds: i64,
+}
+
+/// The seconds of each day, oldest first.
+pub fn by_day(stretches: &[Stretch]) -> Vec<(NaiveDate, i64)> {
+    let mut days: Vec<(NaiveDate, i64)> = Vec::with_capacity(2);
+    for stretch in stretches {
+        match days.last_mut() {
+            Some((date, seconds)) if *date == stretch.date => *seconds += stretch.seconds,
+            _ => days.push((stretch.date, stretch.seconds)),
+        }
+    }
+    days
 }
 
 /// Seconds between two moments, cut to whole ones: sums of neighbouring stretches then stay exact.
@@ -82,38 +106,10 @@ pub fn local_date(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
     at.with_timezone(&zone).date_naive()
 }
 
-/// The first moment after a local day. Where clocks skip midnight, the day ends with the skip.
-fn end_of_day(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
-    /// Steps in which a skipped midnight is looked for; all known skips are multiples of it.
-    const STEP: TimeDelta = TimeDelta::minutes(15);
-    let Some(next) = date.checked_add_days(Days::new(1)) else {
-        return DateTime::<Utc>::MAX_UTC;
-    };
-    let mut local = next.and_time(NaiveTime::MIN);
-    // One whole day was skipped once (Samoa, 2011).
-    for _ in 0..=(24 * 4) {
-        if let Some(moment) = zone.from_local_datetime(&local).earliest() {
-            return moment.with_timezone(&Utc);
-        }
-        local += STEP;
-    }
-    next.and_time(NaiveTime::MIN).and_utc()
-}
-
-/// The study time each day gains when `before` becomes `after`.
-pub fn gained(before: Option<&Sitting>, after: &Sitting) -> Vec<(NaiveDate, i64)> {
-    let before = before.map(Sitting::by_day).unwrap_or_default();
-    after
-        .by_day()
-        .into_iter()
-        .map(|(date, seconds)| {
-            let had = before
-                .iter()
-                .find_map(|(day, had)| (*day == date).then_some(*had));
-            (date, seconds - had.unwrap_or_default())
-        })
-        .filter(|(_, seconds)| *seconds != 0)
-        .collect()
+/// The study time gained when `before` becomes `after`.
+pub fn gained(before: Option<&Sitting>, after: &Sitting) -> Vec<Stretch> {
+    let from = before.map_or(after.started_at, |before| before.last_activity_at + LAST);
+    after.stretches(from, after.last_activity_at + LAST)
 }
 
 /// The day on which `after` counts as one more session: the day it began, and each day that a
@@ -128,7 +124,12 @@ pub fn newly_entered(before: Option<&Sitting>, after: &Sitting) -> Option<NaiveD
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono_tz::{America::New_York, Asia::Kolkata, Europe::Berlin, Pacific::Apia};
+    use chrono_tz::{
+        America::New_York,
+        Asia::Kolkata,
+        Europe::Berlin,
+        Pacific::{Apia, Auckland},
+    };
     use proptest::prelude::*;
 
     fn at(text: &str) -> DateTime<Utc> {
@@ -139,6 +140,10 @@ mod tests {
         text.parse().expect("a day")
     }
 
+    fn days(sitting: &Sitting) -> Vec<(NaiveDate, i64)> {
+        by_day(&gained(None, sitting))
+    }
+
     fn sitting(from: &str, to: &str, zone: Tz) -> Sitting {
         Sitting::begun(at(from), zone).continued(at(to))
     }
@@ -146,7 +151,7 @@ mod tests {
     #[test]
     fn a_single_activity_lasts_a_minute() {
         let one = Sitting::begun(at("2026-03-02T10:00:00Z"), Berlin);
-        assert_eq!(one.by_day(), [(day("2026-03-02"), 60)]);
+        assert_eq!(days(&one), [(day("2026-03-02"), 60)]);
     }
 
     #[test]
@@ -217,9 +222,22 @@ mod tests {
                 Kolkata,
                 [("2026-05-05", 600), ("2026-05-06", 360)],
             ),
+            // Auckland: out of the day on which clocks go forward, and of the one on which they go back.
+            (
+                "2026-09-27T10:50:00Z",
+                "2026-09-27T11:05:00Z",
+                Auckland,
+                [("2026-09-27", 600), ("2026-09-28", 360)],
+            ),
+            (
+                "2026-04-05T11:50:00Z",
+                "2026-04-05T12:05:00Z",
+                Auckland,
+                [("2026-04-05", 600), ("2026-04-06", 360)],
+            ),
         ] {
             let expected = expected.map(|(date, seconds)| (day(date), seconds));
-            assert_eq!(sitting(from, to, zone).by_day(), expected, "{from} {zone}");
+            assert_eq!(days(&sitting(from, to, zone)), expected, "{from} {zone}");
         }
     }
 
@@ -227,9 +245,27 @@ mod tests {
     fn the_hour_that_clocks_repeat_or_skip_is_counted_as_it_was_lived() {
         // 01:30 to 03:30 by the wall clock: one hour in spring, three in autumn.
         let spring = sitting("2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z", Berlin);
-        assert_eq!(spring.by_day(), [(day("2026-03-29"), 3_660)]);
+        assert_eq!(days(&spring), [(day("2026-03-29"), 3_660)]);
         let autumn = sitting("2026-11-01T05:30:00Z", "2026-11-01T08:30:00Z", New_York);
-        assert_eq!(autumn.by_day(), [(day("2026-11-01"), 10_860)]);
+        assert_eq!(days(&autumn), [(day("2026-11-01"), 10_860)]);
+    }
+
+    #[test]
+    fn hours_are_the_ones_of_the_local_clock() {
+        let hours = |from: &str, to: &str, zone: Tz| -> Vec<(u32, i64)> {
+            let gained = gained(None, &sitting(from, to, zone));
+            gained.iter().map(|s| (s.hour, s.seconds)).collect()
+        };
+        // Kolkata's hours begin at the half of UTC's.
+        let half = hours("2026-05-05T03:20:00Z", "2026-05-05T03:39:00Z", Kolkata);
+        assert_eq!(half, [(8, 600), (9, 600)]);
+        // Berlin skips the hour from two to three, New York lives the one from one to two twice.
+        let skipped = hours("2026-03-29T00:30:00Z", "2026-03-29T01:29:00Z", Berlin);
+        assert_eq!(skipped, [(1, 1_800), (3, 1_800)]);
+        let twice = hours("2026-11-01T05:30:00Z", "2026-11-01T07:29:00Z", New_York);
+        assert_eq!(twice, [(1, 1_800), (1, 3_600), (2, 1_800)]);
+        let auckland = hours("2026-04-04T13:30:00Z", "2026-04-04T15:29:00Z", Auckland);
+        assert_eq!(auckland, [(2, 1_800), (2, 3_600), (3, 1_800)]);
     }
 
     #[test]
@@ -237,7 +273,7 @@ mod tests {
         // Samoa went from Thursday the 29th straight to Saturday the 31st.
         let over = sitting("2011-12-30T09:50:00Z", "2011-12-30T10:05:00Z", Apia);
         assert_eq!(
-            over.by_day(),
+            days(&over),
             [(day("2011-12-29"), 600), (day("2011-12-31"), 360)]
         );
     }
@@ -246,7 +282,7 @@ mod tests {
     fn a_session_past_midnight_counts_on_both_days_and_only_when_the_second_is_used() {
         let late = Sitting::begun(at("2026-01-10T22:59:40Z"), Berlin);
         assert_eq!(newly_entered(None, &late), Some(day("2026-01-10")));
-        assert_eq!(late.by_day().len(), 2, "its minute reaches over");
+        assert_eq!(days(&late).len(), 2, "its minute reaches over");
         let later = late.continued(at("2026-01-10T23:02:00Z"));
         assert_eq!(newly_entered(Some(&late), &later), Some(day("2026-01-11")));
         let latest = later.continued(at("2026-01-10T23:03:00Z"));
@@ -268,14 +304,16 @@ mod tests {
         ) {
             let mut now = DateTime::from_timestamp(start, 0).expect("in range");
             let mut sitting = Sitting::begun(now, zone);
-            let mut total: i64 = gained(None, &sitting).iter().map(|(_, seconds)| seconds).sum();
+            let mut total: i64 = gained(None, &sitting).iter().map(|s| s.seconds).sum();
             for gap in gaps {
                 now += TimeDelta::seconds(gap);
                 prop_assert!(sitting.takes(now));
                 let next = sitting.continued(now);
-                total += gained(Some(&sitting), &next).iter().map(|(_, seconds)| seconds).sum::<i64>();
+                total += gained(Some(&sitting), &next).iter().map(|s| s.seconds).sum::<i64>();
                 sitting = next;
             }
+            let whole: i64 = gained(None, &sitting).iter().map(|s| s.seconds).sum();
+            prop_assert_eq!(total, whole);
             prop_assert_eq!(total, (sitting.last_activity_at - sitting.started_at + LAST).num_seconds());
         }
     }

@@ -5,7 +5,6 @@
 //! once it has bridged; today is never missed before it is over.
 
 use chrono::{NaiveDate, Weekday};
-use std::collections::HashSet;
 
 /// What a student's days make.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +14,8 @@ pub struct Streak {
     pub longest: u32,
     /// Missed days that a freeze bridges, oldest first.
     pub frozen: Vec<NaiveDate>,
+    /// How long the streak was at the end of each day, from the first that counted to today.
+    pub history: Vec<u32>,
 }
 
 /// The streak on `today`, from the days that counted, in ascending order. Days after today (a
@@ -24,26 +25,27 @@ pub fn of(counted: &[NaiveDate], today: NaiveDate) -> Streak {
     let Some(first) = counted.first() else {
         return streak;
     };
-    let counted: HashSet<NaiveDate> = counted.iter().copied().collect();
-    let mut bridged_weeks = HashSet::new();
-    // Missed days whose freeze holds the streak until a day that counts makes it a bridge.
+    let mut counted = counted.iter().peekable();
+    let mut bridged_week = None;
+    // Missed days whose freeze holds the streak until a day that counts makes it a bridge: two at
+    // most, the last of a week and the first of the next.
     let mut held: Vec<NaiveDate> = Vec::new();
     for date in first.iter_days().take_while(|date| *date <= today) {
-        if counted.contains(&date) {
+        if counted.next_if_eq(&&date).is_some() {
             streak.current += 1;
             streak.longest = streak.longest.max(streak.current);
-            bridged_weeks.extend(held.iter().map(|date| monday(*date)));
+            bridged_week = held.last().copied().map(monday).or(bridged_week);
             streak.frozen.append(&mut held);
-        } else if date == today || streak.current == 0 {
-            continue;
-        } else if bridged_weeks.contains(&monday(date))
-            || held.iter().any(|other| monday(*other) == monday(date))
-        {
-            streak.current = 0;
-            held.clear();
-        } else {
-            held.push(date);
+        } else if date != today && streak.current > 0 {
+            let week = Some(monday(date));
+            if bridged_week == week || held.last().copied().map(monday) == week {
+                streak.current = 0;
+                held.clear();
+            } else {
+                held.push(date);
+            }
         }
+        streak.history.push(streak.current);
     }
     streak.frozen.append(&mut held);
     streak

@@ -4,7 +4,7 @@
 use crate::store::{Db, Stored, conversations};
 use app::model::{
     coach::{Citation, Message, MessageState},
-    id::{ConversationId, UserId},
+    id::{ConversationId, MessageId, UserId},
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -63,17 +63,19 @@ impl Recording {
         }
     }
 
-    /// Stores how it ended and answers the whole message, without HTML.
+    /// Stores how it ended and answers the whole message, without HTML. `not_covered` is the question,
+    /// when the materials said nothing about it.
     pub async fn end(
         mut self,
         state: MessageState,
         problem: Option<String>,
         citations: Vec<Citation>,
+        not_covered: Option<MessageId>,
     ) -> Stored<Message> {
         self.answer.state = state;
         self.answer.problem = problem;
         self.answer.citations = citations;
-        conversations::finish_answer(&self.db, self.user, &self.answer).await?;
+        conversations::finish_answer(&self.db, self.user, &self.answer, not_covered).await?;
         Ok(self.answer)
     }
 }

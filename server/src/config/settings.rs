@@ -1,6 +1,6 @@
 //! Reading one raw setting as what it should be. It knows the words of each, not what they are for.
 
-use super::{ConfigError, MB, PublicUrl, S3Config, StorageConfig};
+use super::{AssetBase, ConfigError, MB, PublicUrl, S3Config, StorageConfig};
 use crate::{
     cache::{CacheConfig, Namespace, RedisConfig, Ttls},
     provider::{
@@ -190,6 +190,40 @@ impl Settings<'_> {
                 .unwrap_or(&authority)
                 .to_owned(),
         }))
+    }
+
+    /// `ASSET_BASE_URL`, if it is set.
+    pub fn asset_base_url(&self) -> Result<Option<AssetBase>, ConfigError> {
+        let Some(text) = self.text("ASSET_BASE_URL") else {
+            return Ok(None);
+        };
+        let wrong = |problem: &str| ConfigError {
+            name: "ASSET_BASE_URL",
+            problem: format!("is {text:?}, but {problem}"),
+            example: "ASSET_BASE_URL=https://cdn.example.org/studyin".to_owned(),
+        };
+        let uri: http::Uri = text.parse().map_err(|_| wrong("is not an address"))?;
+        let scheme = match uri.scheme_str() {
+            Some(scheme @ ("https" | "http")) => scheme,
+            _ => return Err(wrong("must begin with https:// or http://")),
+        };
+        let authority = uri.authority().ok_or_else(|| wrong("names no host"))?;
+        // It becomes part of a policy, of headers and of addresses in a page.
+        let is_plain = |text: &str, others: &[u8]| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+        };
+        if !is_plain(authority.as_str(), b".-:[]")
+            || !is_plain(uri.path(), b"/._-")
+            || uri.query().is_some()
+        {
+            return Err(wrong(
+                "must hold only a scheme, a host, perhaps a port and a folder",
+            ));
+        }
+        let origin = format!("{scheme}://{}", authority.as_str().to_lowercase());
+        let base = origin.clone() + uri.path().trim_end_matches('/');
+        Ok(Some(AssetBase { origin, base }))
     }
 
     /// `LOG_LEVEL`, or `RUST_LOG` as other programs have it.

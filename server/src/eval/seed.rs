@@ -1,6 +1,6 @@
 //! A database that benchmarks run on: students who have been here for a year, with materials and a
 //! history. What `make bench-backend` starts its servers with. Figures of the year come about as they
-//! do in life, one recorded activity after another; only the clock is turned.
+//! do in life, one activity after another by the same rules; only that they are stored all at once.
 
 use super::{
     EvalError,
@@ -10,22 +10,27 @@ use super::{
 use crate::{
     DATABASE_FILE,
     accounts::{Accounts, Policy},
-    analytics::{Activity, Analytics},
-    changes::Changes,
+    analytics::{
+        event::{Deed, Event, READING_SLOT_SECONDS, Sha256},
+        ledger::Paper,
+        recorder, sittings,
+    },
     clock::Clock,
     ingest::chunk::Chunk,
     provider::{Embedder as _, stub_embedder::StubEmbedder},
     store::{
-        Db,
+        Db, StoreError,
         accounts::{self, NewUser},
+        activity::{self, recount},
         materials::text::{ChunkKey, NewVectors},
     },
 };
 use app::model::{
     account::TokenScope,
-    id::{MessageId, UserId},
+    id::{MaterialId, MessageId, UserId},
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use serde::Serialize;
 use std::{
     collections::HashMap,
@@ -44,7 +49,9 @@ const QUESTION_WORDS: usize = 7;
 const QUESTIONS: usize = 2_000;
 /// Days the history goes back.
 const DAYS: u32 = 365;
-/// Minutes between two activities of a session.
+/// Events stored by one statement.
+const EVENTS_AT_ONCE: usize = 1_000;
+/// Minutes between two activities of a session, if there is time for it.
 const PACE_MINUTES: i64 = 2;
 
 const USAGE: &str = "server seed FOLDER [--students N] [--materials N] [--passages N] [--sessions N] \
@@ -197,29 +204,120 @@ async fn add_materials(
     Ok(())
 }
 
-/// Sessions spread evenly over the year until now, the activities evenly over the sessions.
+/// Sessions spread evenly over the year until now, the activities evenly over the sessions: questions,
+/// pages read, and going on reading them. Each session has one document.
 async fn add_history(db: &Db, system: &Clock, user: UserId, seed: &Seed) -> Result<(), EvalError> {
     let now = system.now();
     let hand = Arc::new(Mutex::new(now));
     let turned = Arc::clone(&hand);
     let clock = Clock::driven_by(move || *turned.lock().unwrap_or_else(PoisonError::into_inner));
-    let analytics = Analytics::new(db.clone(), Arc::new(Changes::default()), clock.clone());
     let span = TimeDelta::days(i64::from(DAYS - 1)).num_seconds();
-    let mut done = 0;
+    let pace = pace_seconds(span, seed);
+    let mut books = Book::of_all(recount::documents(db, user).await?, pace);
+    let mut paper = Paper::default();
+    let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
+    let (mut done, mut stored) = (0, 0);
+    let mut tx = db.write().await?;
     for session in 0..seed.sessions {
         let start = share(span, session, seed.sessions) - span;
         let until = seed.activities * (session + 1) / seed.sessions;
+        let shelf = books.len().max(1);
         for activity in 0..(until - done) {
-            let seconds = start + i64::try_from(activity).unwrap_or(0) * PACE_MINUTES * 60;
-            *hand.lock().unwrap_or_else(PoisonError::into_inner) = moved(now, seconds);
-            let message = MessageId::new(clock.new_id());
-            analytics
-                .record(user, Activity::Question { message })
-                .await?;
+            let at = moved(now, start + i64::try_from(activity).unwrap_or(0) * pace);
+            *hand.lock().unwrap_or_else(PoisonError::into_inner) = at;
+            let question = Deed::Question {
+                message: MessageId::new(clock.new_id()),
+            };
+            let book = books.get_mut(session % shelf);
+            let deed = match (activity % 3, book) {
+                (1, Some(book)) => book.read_on(),
+                (2, Some(book)) => book.keep_reading(at),
+                _ => None,
+            };
+            let event = Event::new(clock.new_id(), at, Tz::UTC, deed.unwrap_or(question));
+            recorder::enter(&mut paper, &event).await?;
+            events.push(event);
+            if events.len() == EVENTS_AT_ONCE {
+                recount::insert_events(&mut tx, user, stored + 1, &events).await?;
+                stored += i64::try_from(events.len()).unwrap_or(0);
+                events.clear();
+            }
         }
         done = until;
     }
+    recount::insert_events(&mut tx, user, stored + 1, &events).await?;
+    for book in &books {
+        for page in 1..=book.seen {
+            activity::see_page(&mut tx, user, book.id, page).await?;
+        }
+    }
+    recount::replace(&mut tx, user, &paper).await?;
+    tx.commit().await.map_err(StoreError::from)?;
     Ok(())
+}
+
+/// Seconds between two activities of a session: so few that the next session begins after a pause.
+fn pace_seconds(span: i64, seed: &Seed) -> i64 {
+    let count = |number: usize| i64::try_from(number.max(1)).unwrap_or(i64::MAX);
+    let pause = (sittings::GAP + sittings::LAST).num_seconds();
+    let room = span / count(seed.sessions) - pause;
+    let each = seed.activities.div_ceil(seed.sessions.max(1));
+    (room / count(each)).clamp(1, PACE_MINUTES * 60)
+}
+
+/// A document being read from its first page to its last, again and again.
+struct Book {
+    id: MaterialId,
+    sha256: Sha256,
+    pages: u32,
+    /// The page that is open; 0 before the first.
+    at: u32,
+    /// Pages that have been on screen.
+    seen: u32,
+    last_beat: i64,
+}
+
+impl Book {
+    /// Those with enough pages for none to be read twice within a minute.
+    fn of_all(documents: Vec<(MaterialId, Sha256, u32)>, pace: i64) -> Vec<Self> {
+        let book = |(id, sha256, pages): (MaterialId, Sha256, u32)| Self {
+            id,
+            sha256,
+            pages,
+            at: 0,
+            seen: 0,
+            last_beat: i64::MIN,
+        };
+        let long_enough = |book: &Self| i64::from(book.pages) * 3 * pace > 60;
+        documents
+            .into_iter()
+            .map(book)
+            .filter(long_enough)
+            .collect()
+    }
+
+    fn read_on(&mut self) -> Option<Deed> {
+        self.at = self.at % self.pages + 1;
+        let is_new = self.at > self.seen;
+        self.seen = self.seen.max(self.at);
+        Some(Deed::PageRead {
+            material: self.id,
+            page: self.at,
+            finishes: (is_new && self.seen == self.pages).then_some(self.sha256),
+        })
+    }
+
+    /// `None` when the last heartbeat is too near.
+    fn keep_reading(&mut self, at: DateTime<Utc>) -> Option<Deed> {
+        let slot = at.timestamp().div_euclid(READING_SLOT_SECONDS);
+        if std::mem::replace(&mut self.last_beat, slot) >= slot || self.at == 0 {
+            return None;
+        }
+        Some(Deed::Reading {
+            material: self.id,
+            page: self.at,
+        })
+    }
 }
 
 /// `part` of `all` equal parts of `span`.

@@ -34,6 +34,11 @@ pub fn routes(state: &AppState) -> Router<AppState> {
             "/api/analytics/gamification/progress",
             get(analytics::progress),
         )
+        .route("/api/analytics/learning/more", get(analytics::more))
+        .route(
+            "/api/analytics/gamification/achievements",
+            get(analytics::achievements),
+        )
         .layer(from_fn(layers::time_out))
         .layer(DefaultBodyLimit::max(layers::BODY_MAX_BYTES));
     let unhurried = Router::new()

@@ -6,8 +6,10 @@ use super::{
     session::{SignedIn, Visitor},
     state::AppState,
 };
-use crate::{accounts::sessions::SessionToken, changes::Change, store::materials};
-use app::model::id::UserId;
+use crate::{
+    accounts::sessions::SessionToken, analytics::achievements, changes::Change, store::materials,
+};
+use app::model::{analytics::AchievementNews, id::UserId};
 use axum::{
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
@@ -97,6 +99,14 @@ async fn event(
             .ok(),
         Change::SessionEnded { .. } => None,
         Change::ActivityRecorded { .. } => Some(Event::default().event("activity").data("{}")),
+        Change::AchievementUnlocked { achievement, .. } => {
+            let definition = achievements::find(achievement)?;
+            let news = AchievementNews {
+                id: definition.id.to_owned(),
+                name: definition.name.to_owned(),
+            };
+            Event::default().event("achievement").json_data(news).ok()
+        }
         Change::AnswerRecorded { conversation, .. } => Event::default()
             .event("conversation")
             .json_data(serde_json::json!({ "id": conversation }))

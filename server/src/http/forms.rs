@@ -18,12 +18,17 @@ use crate::{
 use app::{error::AppError, ports::FormState};
 use axum::{
     extract::{Form, State, rejection::FormRejection},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
 use secrecy::SecretString;
 use serde::Deserialize;
 use std::time::Duration;
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+/// What a browser removes when its student logs out: pictures of pages it has shown, the copies and
+/// the questions she kept, the choices in the reader.
+const NOTHING_STAYS: HeaderValue = HeaderValue::from_static("\"cache\", \"storage\"");
 
 /// Fields of the sign-in form.
 #[derive(Deserialize)]
@@ -180,6 +185,9 @@ pub async fn sign_out(
     }
     let mut response = Redirect::to("/").into_response();
     session::clear_cookie(&mut response, state.config.is_https());
+    response
+        .headers_mut()
+        .insert(CLEAR_SITE_DATA, NOTHING_STAYS);
     response
 }
 

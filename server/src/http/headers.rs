@@ -1,7 +1,7 @@
 //! The headers every answer carries, and the content security policy of the pages.
 //! It knows no handler; what a handler has set stays as it is.
 
-use crate::config::Config;
+use crate::config::{AssetBase, Config};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Two years, as the browsers' preload list asks for.
@@ -37,6 +37,8 @@ const FIXED: [(HeaderName, HeaderValue); 5] = [
 
 /// Adds the headers to every answer.
 pub fn add(config: &Config, headers: &mut HeaderMap) {
+    // With the handler's own: the map grows once and not with every few.
+    headers.reserve(2 * FIXED.len());
     for (name, value) in FIXED {
         headers.entry(name).or_insert(value);
     }
@@ -48,32 +50,61 @@ pub fn add(config: &Config, headers: &mut HeaderMap) {
     }
 }
 
-/// The policy of a page: scripts only from here or with this answer's nonce, and no request to
-/// anywhere else. `host` is the one the page was asked from, for its socket.
+/// The policy of a page: scripts only from here, from where the built files lie or with this answer's
+/// nonce, and no request to anywhere else. `host` is the one the page was asked from, for its socket.
 pub fn page_policy(
     nonce: &str,
     host: Option<&str>,
     reload_port: Option<u32>,
+    assets: Option<&AssetBase>,
 ) -> Option<HeaderValue> {
-    // Older Safari does not count a socket to the same host as 'self'.
-    let socket = host
-        .filter(|host| {
-            !host.is_empty()
-                && host
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
-        })
-        .map(|host| format!(" ws://{host} wss://{host}"))
-        .unwrap_or_default();
+    let socket = sockets(host);
+    let assets = also(assets);
     let reload = reload_port
         .map(|port| format!(" ws://127.0.0.1:{port} ws://localhost:{port}"))
         .unwrap_or_default();
     HeaderValue::try_from(format!(
-        "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
-         style-src 'self'; img-src 'self' data:; connect-src 'self'{socket}{reload}; \
+        "default-src 'self'; script-src 'self'{assets} 'nonce-{nonce}' 'wasm-unsafe-eval'; \
+         style-src 'self'{assets}; img-src 'self' data:; connect-src 'self'{assets}{socket}{reload}; \
          object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ))
     .ok()
+}
+
+/// The policy of what is shown without a connection: the offline page and the copies students keep.
+/// Its only script is `offline.js`.
+pub const STILL_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+);
+
+/// The policy the service worker runs under: it loads no script, and asks this server and the place of
+/// the built files only.
+pub fn worker_policy(host: Option<&str>, assets: Option<&AssetBase>) -> Option<HeaderValue> {
+    let socket = sockets(host);
+    let assets = also(assets);
+    HeaderValue::try_from(format!(
+        "default-src 'none'; connect-src 'self'{assets}{socket}; base-uri 'none'"
+    ))
+    .ok()
+}
+
+/// Older Safari does not count a socket to the same host as 'self'.
+fn sockets(host: Option<&str>) -> String {
+    host.filter(|host| {
+        !host.is_empty()
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte))
+    })
+    .map(|host| format!(" ws://{host} wss://{host}"))
+    .unwrap_or_default()
+}
+
+fn also(assets: Option<&AssetBase>) -> String {
+    assets
+        .map(|assets| " ".to_owned() + &assets.origin)
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -82,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_strange_host_never_reaches_the_policy() {
-        let policy = |host| page_policy("abc", Some(host), None).unwrap();
+        let policy = |host| page_policy("abc", Some(host), None, None).unwrap();
         let usual = policy("127.0.0.1:3000");
         assert!(usual.to_str().unwrap().contains("ws://127.0.0.1:3000"));
         for host in ["a; script-src *", "a b", "a'b", ""] {

@@ -56,6 +56,8 @@ pub struct Limits {
     pub uploads: Limit<UserId>,
     /// Searches a student's programs may make.
     pub searches: Limit<UserId>,
+    /// Heartbeats of a student's open readers.
+    pub heartbeats: Limit<UserId>,
     /// Page views whose figures a student's browser may send.
     pub page_views: Limit<UserId>,
     /// Accounts that may be asked for from one address.
@@ -67,10 +69,13 @@ impl Limits {
     pub fn new(rates: &Rates) -> Self {
         const MINUTE: Duration = Duration::from_secs(60);
         const HOUR: Duration = Duration::from_secs(3_600);
+        // One tab sends two a minute, and one more whenever it is left.
+        const HEARTBEATS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("more than none");
         Self {
             questions: Limit::new(rates.questions_per_minute, MINUTE),
             uploads: Limit::new(rates.uploads_per_minute, MINUTE),
             searches: Limit::new(rates.searches_per_minute, MINUTE),
+            heartbeats: Limit::new(HEARTBEATS_PER_MINUTE, MINUTE),
             page_views: Limit::new(PAGE_VIEWS_PER_MINUTE, MINUTE),
             sign_ups: Limit::new(rates.sign_ups_per_hour, HOUR),
         }

@@ -3,7 +3,7 @@
 use super::{forms, headers::page_policy, next, origin, session::Visitor, state::AppState};
 use app::{
     pages::home::{HomeHtml, problem_html},
-    ports::{AnswerStatus, CurrentUser, FormState, PlainPage},
+    ports::{AnswerStatus, AssetRoot, CurrentUser, FormState, PlainPage},
 };
 use axum::{
     Router,
@@ -87,8 +87,13 @@ pub async fn render(
         "/" => Some(home(state, visitor, &form).await),
         _ => None,
     };
+    let assets = state.config.assets.clone();
+    let has_scripts = !is_plain && visitor.0.is_some();
     let context = move || {
         ports();
+        if let Some(assets) = &assets {
+            provide_context(AssetRoot(assets.base.clone()));
+        }
         if let Some(home) = &home {
             provide_context(home.clone());
         }
@@ -97,7 +102,7 @@ pub async fn render(
             provide_context(PlainPage);
         }
         let policy = leptos::nonce::use_nonce()
-            .and_then(|nonce| page_policy(&nonce, host.as_deref(), reload_port));
+            .and_then(|nonce| page_policy(&nonce, host.as_deref(), reload_port, assets.as_ref()));
         let Some(options) = use_context::<ResponseOptions>() else {
             return;
         };
@@ -119,6 +124,9 @@ pub async fn render(
         header::CACHE_CONTROL,
         HeaderValue::from_static("private, no-store"),
     );
+    response
+        .headers_mut()
+        .insert(header::LINK, state.assets.link(has_scripts));
     response
 }
 

@@ -1,11 +1,10 @@
 //! The built site: `/pkg` with its precompressed files, and the public files beside it.
 //!
-//! Names in `/pkg` carry a hash of their content and are kept for ever, except the main script: its
-//! name is hashed before the names inside it are rewritten, so it can change under the same name
-//! and must be asked for again each time.
+//! Names in `/pkg` carry one hash of everything the build has made (`scripts/finish-site.mjs`), so none
+//! of them ever changes under its name and all are kept for ever. Another origin may hand them on.
 
 use super::{
-    pages,
+    headers, origin, pages,
     problem::{Problem, wants_html},
     session::Visitor,
     state::AppState,
@@ -14,7 +13,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -23,6 +22,10 @@ use tower_http::services::ServeDir;
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+const ANYBODY: HeaderValue = HeaderValue::from_static("*");
+const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 /// Icons and the like: an hour old is new enough.
 const AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
@@ -40,13 +43,6 @@ pub fn pkg(state: &AppState) -> Router<AppState> {
 }
 
 async fn cached(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let file = request
-        .uri()
-        .path()
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
     let mut response = next.run(request).await;
     if response.status() == StatusCode::NOT_FOUND {
         let mut missing = (StatusCode::NOT_FOUND, "There is no such file.\n").into_response();
@@ -55,20 +51,17 @@ async fn cached(State(state): State<AppState>, request: Request, next: Next) -> 
             .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         return missing;
     }
-    let value = if state.leptos.hash_files && !is_main_script(&file, &state.leptos.output_name) {
+    let value = if state.leptos.hash_files {
         FOR_EVER
     } else {
         ASK_AGAIN
     };
-    response.headers_mut().insert(header::CACHE_CONTROL, value);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, value);
+    // The same public files for everybody, so pages whose files come through a CDN may read them.
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY);
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, CROSS_ORIGIN);
     response
-}
-
-/// `app.js` or `app.<hash>.js`.
-fn is_main_script(file: &str, output_name: &str) -> bool {
-    file.strip_prefix(output_name)
-        .and_then(|rest| rest.strip_suffix(".js"))
-        .is_some_and(|hash| hash.is_empty() || (hash.starts_with('.') && !hash[1..].contains('.')))
 }
 
 /// A public file, or the not-found page.
@@ -104,10 +97,17 @@ fn public_file(request: &Request) -> Option<Request> {
 }
 
 async fn served(state: &AppState, wanted: Request) -> Option<Response> {
-    let cache = if wanted.uri().path().starts_with("/vendor/") {
-        ASK_AGAIN
-    } else {
-        AN_HOUR
+    let path = wanted.uri().path();
+    let (cache, policy) = match path {
+        "/sw.js" => {
+            let host = origin::host(wanted.uri(), wanted.headers());
+            let policy = headers::worker_policy(host, state.config.assets.as_ref());
+            (ASK_AGAIN, policy)
+        }
+        "/offline.html" => (ASK_AGAIN, Some(headers::STILL_POLICY)),
+        "/offline.js" => (ASK_AGAIN, None),
+        _ if path.starts_with("/vendor/") => (ASK_AGAIN, None),
+        _ => (AN_HOUR, None),
     };
     let served = ServeDir::new(&*state.leptos.site_root)
         .append_index_html_on_directories(false)
@@ -122,27 +122,10 @@ async fn served(state: &AppState, wanted: Request) -> Option<Response> {
     if !(response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED) {
         return None;
     }
-    response.headers_mut().insert(header::CACHE_CONTROL, cache);
-    Some(response)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_main_script_is_told_from_its_chunks() {
-        for main in ["app.js", "app.Zq0fW3kx.js"] {
-            assert!(is_main_script(main, "app"), "{main}");
-        }
-        for other in [
-            "app.Zq0fW3kx.wasm",
-            "app.Zq0fW3kx.css",
-            "chunk_0.Zq0fW3kx.js",
-            "apple.js",
-            "app.a.b.js",
-        ] {
-            assert!(!is_main_script(other, "app"), "{other}");
-        }
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, cache);
+    if let Some(policy) = policy {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
+    Some(response)
 }

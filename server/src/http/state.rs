@@ -1,7 +1,7 @@
 //! What every handler can reach: one value, cheap to clone.
 //! It knows no handler; it only holds what `Application::build` wired together.
 
-use super::{api::conditional::Answers, limits::Limits};
+use super::{api::conditional::Answers, assets::Assets, limits::Limits};
 use crate::{
     accounts::Accounts,
     analytics::Analytics,
@@ -52,6 +52,8 @@ pub struct Wired {
     /// The ports the pages and server functions call.
     pub services: Services,
     pub leptos: LeptosOptions,
+    /// The built files every page begins with.
+    pub assets: Assets,
     /// Cancelled when the server shuts down: long-lived responses (socket, events) end on it.
     pub stopping: CancellationToken,
     /// Work that outlives its request (sockets): shutting down waits for it, within its limit.

@@ -1,45 +1,28 @@
-//! Rows of activity: events, awards, study sessions, days and the pages that were on screen. It
-//! stores what the rules decided and knows none of them.
+//! Rows of activity as one event's transaction reads and writes them. It stores what the rules
+//! decided and knows none of them. What pages read is in [`figures`], what is counted again from the
+//! events in [`recount`], what a student takes with her in [`export`].
+
+pub mod export;
+pub mod figures;
+pub mod recount;
 
 use super::{Db, StoreError, Stored};
-use crate::analytics::{figures::Day, sittings::Sitting};
+use crate::analytics::{
+    achievements::Tally,
+    event::{Deed, Event, Sha256},
+    figures::Day,
+    ledger::{Award, Ledger},
+    sittings::{Sitting, Stretch},
+};
 use app::model::id::{MaterialId, UserId};
+use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use sqlx::{Sqlite, Transaction};
+use sqlx::{FromRow, Sqlite, Transaction};
 use uuid::Uuid;
 
 /// The write transaction one activity is recorded in.
 pub type Write = Transaction<'static, Sqlite>;
-
-/// Something a student did.
-pub struct Event {
-    pub id: Uuid,
-    pub kind: &'static str,
-    pub natural_key: String,
-    pub occurred_at: DateTime<Utc>,
-    pub local_date: NaiveDate,
-}
-
-/// XP that was given.
-pub struct Award<'a> {
-    pub natural_key: &'a str,
-    pub awarded_at: DateTime<Utc>,
-    pub local_date: NaiveDate,
-    pub xp: i64,
-}
-
-/// What a day gains.
-#[derive(Clone, Copy, Default)]
-pub struct Added {
-    pub activities: i64,
-    pub questions: i64,
-    pub materials_added: i64,
-    pub pages_read: i64,
-    pub study_sessions: i64,
-    pub study_seconds: i64,
-    pub xp: i64,
-}
 
 /// The zone a student's days are counted in; `None` for an account that is gone.
 pub async fn time_zone(db: &Db, user: UserId) -> Stored<Option<String>> {
@@ -60,84 +43,124 @@ const SELECT_TIME_ZONE: &str = "SELECT time_zone FROM users WHERE id = $1";
 
 /// False when an event with this natural key is there already.
 pub async fn insert_event(tx: &mut Write, user: UserId, event: &Event) -> Stored<bool> {
+    let kept = Kept::from(&event.deed);
     let result = sqlx::query(
-        "INSERT INTO events (id, user_id, kind, natural_key, occurred_at, local_date)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO events (id, user_id, number, kind, natural_key, occurred_at, local_date, time_zone,
+                             message_id, material_id, page_number, sha256)
+         VALUES ($1, $2, (SELECT coalesce(max(number), 0) + 1 FROM events WHERE user_id = $2),
+                 $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (user_id, natural_key) DO NOTHING",
     )
     .bind(event.id)
     .bind(user.uuid())
-    .bind(event.kind)
-    .bind(&event.natural_key)
-    .bind(event.occurred_at)
+    .bind(kept.kind)
+    .bind(event.natural_key())
+    .bind(event.at)
     .bind(event.local_date.to_string())
+    .bind(event.zone.name())
+    .bind(kept.message)
+    .bind(kept.material)
+    .bind(kept.page)
+    .bind(kept.sha256)
     .execute(&mut **tx)
     .await?;
     Ok(result.rows_affected() > 0)
 }
 
-/// False when an award with this natural key is there already.
-pub async fn insert_award(tx: &mut Write, user: UserId, award: &Award<'_>) -> Stored<bool> {
-    let result = sqlx::query(
-        "INSERT INTO awards (user_id, natural_key, awarded_at, local_date, xp)
-         VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (user_id, natural_key) DO NOTHING",
-    )
-    .bind(user.uuid())
-    .bind(award.natural_key)
-    .bind(award.awarded_at)
-    .bind(award.local_date.to_string())
-    .bind(award.xp)
-    .execute(&mut **tx)
-    .await?;
-    Ok(result.rows_affected() > 0)
+/// A deed as columns.
+#[derive(Default)]
+pub struct Kept {
+    pub kind: &'static str,
+    pub message: Option<Uuid>,
+    pub material: Option<Uuid>,
+    pub page: Option<i64>,
+    pub sha256: Option<Vec<u8>>,
 }
 
-/// Adds to a day, which need not exist yet.
-pub async fn add_to_day(tx: &mut Write, user: UserId, date: NaiveDate, added: Added) -> Stored<()> {
-    sqlx::query(
-        "INSERT INTO daily_activity (user_id, local_date, activities, questions, materials_added,
-                                     pages_read, study_sessions, study_seconds, xp)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         ON CONFLICT (user_id, local_date) DO UPDATE SET
-             activities      = daily_activity.activities + excluded.activities,
-             questions       = daily_activity.questions + excluded.questions,
-             materials_added = daily_activity.materials_added + excluded.materials_added,
-             pages_read      = daily_activity.pages_read + excluded.pages_read,
-             study_sessions  = daily_activity.study_sessions + excluded.study_sessions,
-             study_seconds   = daily_activity.study_seconds + excluded.study_seconds,
-             xp              = daily_activity.xp + excluded.xp",
-    )
-    .bind(user.uuid())
-    .bind(date.to_string())
-    .bind(added.activities)
-    .bind(added.questions)
-    .bind(added.materials_added)
-    .bind(added.pages_read)
-    .bind(added.study_sessions)
-    .bind(added.study_seconds)
-    .bind(added.xp)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+impl From<&Deed> for Kept {
+    fn from(deed: &Deed) -> Self {
+        match deed {
+            Deed::Question { message } => Self {
+                kind: "question",
+                message: Some(message.uuid()),
+                ..Self::default()
+            },
+            Deed::MaterialAdded { material, sha256 } => Self {
+                kind: "material",
+                material: Some(material.uuid()),
+                sha256: sha256.map(Vec::from),
+                ..Self::default()
+            },
+            Deed::PageRead {
+                material,
+                page,
+                finishes,
+            } => Self {
+                kind: "page",
+                material: Some(material.uuid()),
+                page: Some(i64::from(*page)),
+                sha256: finishes.map(Vec::from),
+                ..Self::default()
+            },
+            Deed::Reading { material, page } => Self {
+                kind: "reading",
+                material: Some(material.uuid()),
+                page: Some(i64::from(*page)),
+                ..Self::default()
+            },
+        }
+    }
 }
 
-type DayRow = (String, i64, i64, i64, i64, i64, i64, i64);
+/// One student's figures in a write transaction.
+pub struct Rows<'a> {
+    pub tx: &'a mut Write,
+    pub user: UserId,
+}
 
-fn day_from(row: DayRow) -> Stored<Day> {
-    let (date, activities, questions, materials_added, pages_read, sessions, seconds, xp) = row;
-    Ok(Day {
-        date: local_date(&date).ok_or_else(|| StoreError::Corrupt {
-            column: "daily_activity.local_date",
-            value: date,
-        })?,
-        activities: count(activities),
-        questions: count(questions),
-        materials_added: count(materials_added),
-        pages_read: count(pages_read),
-        study_sessions: count(sessions),
-        study_seconds: count(seconds),
-        xp: count(xp),
+/// All days, each with its columns in the order of [`DayRow`].
+const SELECT_DAYS: &str = "\
+    SELECT local_date, activities, questions, materials_added, pages_read, study_sessions,
+           study_seconds, xp, materials_finished, achievements, active_hours
+    FROM daily_activity WHERE user_id = $1 ORDER BY local_date";
+
+#[derive(FromRow)]
+struct DayRow {
+    local_date: String,
+    activities: i64,
+    questions: i64,
+    materials_added: i64,
+    pages_read: i64,
+    study_sessions: i64,
+    study_seconds: i64,
+    xp: i64,
+    materials_finished: i64,
+    achievements: i64,
+    active_hours: i64,
+}
+
+impl DayRow {
+    fn day(self) -> Stored<Day> {
+        Ok(Day {
+            date: date_of(&self.local_date, "daily_activity.local_date")?,
+            activities: count(self.activities),
+            questions: count(self.questions),
+            materials_added: count(self.materials_added),
+            pages_read: count(self.pages_read),
+            study_sessions: count(self.study_sessions),
+            study_seconds: count(self.study_seconds),
+            xp: count(self.xp),
+            materials_finished: count(self.materials_finished),
+            achievements: count(self.achievements),
+            active_hours: count(self.active_hours),
+        })
+    }
+}
+
+fn date_of(text: &str, column: &'static str) -> Stored<NaiveDate> {
+    local_date(text).ok_or_else(|| StoreError::Corrupt {
+        column,
+        value: text.to_owned(),
     })
 }
 
@@ -161,120 +184,261 @@ fn count(value: i64) -> u32 {
     u32::try_from(value.max(0)).unwrap_or(u32::MAX)
 }
 
-/// One day so far; all zeros when nothing has happened on it.
-pub async fn day(tx: &mut Write, user: UserId, date: NaiveDate) -> Stored<Day> {
-    let row: Option<DayRow> = sqlx::query_as(
-        "SELECT local_date, activities, questions, materials_added, pages_read, study_sessions,
-                study_seconds, xp
-         FROM daily_activity WHERE user_id = $1 AND local_date = $2",
-    )
-    .bind(user.uuid())
-    .bind(date.to_string())
-    .fetch_optional(&mut **tx)
-    .await?;
-    row.map_or_else(
-        || {
-            Ok(Day {
-                date,
-                ..Day::default()
-            })
-        },
-        day_from,
-    )
-}
-
-const SELECT_HISTORY: &str = "\
-    SELECT local_date, activities, questions, materials_added, pages_read, study_sessions,
-           study_seconds, xp
-    FROM daily_activity WHERE user_id = $1 ORDER BY local_date";
-
-/// All days with anything on them, oldest first: at most one row for each day of the account.
-pub async fn history(db: &Db, user: UserId) -> Stored<Vec<Day>> {
-    let rows = db.look("history", SELECT_HISTORY, &[&user.uuid()], |row| {
-        Ok((
-            row.get(0)?,
-            row.get(1)?,
-            row.get(2)?,
-            row.get(3)?,
-            row.get(4)?,
-            row.get(5)?,
-            row.get(6)?,
-            row.get(7)?,
-        ))
-    })?;
-    rows.into_iter().map(day_from).collect()
-}
-
-/// The same, as the transaction sees it.
-pub async fn history_in(tx: &mut Write, user: UserId) -> Stored<Vec<Day>> {
-    let rows: Vec<DayRow> = sqlx::query_as(SELECT_HISTORY)
-        .bind(user.uuid())
-        .fetch_all(&mut **tx)
+#[async_trait]
+impl Ledger for Rows<'_> {
+    async fn day(&mut self, date: NaiveDate) -> Stored<Day> {
+        let row: Option<DayRow> = sqlx::query_as(
+            "SELECT local_date, activities, questions, materials_added, pages_read, study_sessions,
+                    study_seconds, xp, materials_finished, achievements, active_hours
+             FROM daily_activity WHERE user_id = $1 AND local_date = $2",
+        )
+        .bind(self.user.uuid())
+        .bind(date.to_string())
+        .fetch_optional(&mut **self.tx)
         .await?;
-    rows.into_iter().map(day_from).collect()
-}
-
-/// The study session with the latest activity. `zone` stands in for a zone that is unknown now.
-pub async fn latest_sitting(
-    tx: &mut Write,
-    user: UserId,
-    zone: Tz,
-) -> Stored<Option<(Uuid, Sitting)>> {
-    let row: Option<(Uuid, DateTime<Utc>, DateTime<Utc>, String)> = sqlx::query_as(
-        "SELECT id, started_at, last_activity_at, time_zone FROM study_sessions
-         WHERE user_id = $1 ORDER BY last_activity_at DESC LIMIT 1",
-    )
-    .bind(user.uuid())
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(row.map(|(id, started_at, last_activity_at, name)| {
-        let zone = name.parse().unwrap_or(zone);
-        let sitting = Sitting {
-            started_at,
-            last_activity_at,
-            zone,
+        let empty = Day {
+            date,
+            ..Day::default()
         };
-        (id, sitting)
-    }))
-}
+        row.map_or(Ok(empty), DayRow::day)
+    }
 
-/// Begins a study session.
-pub async fn insert_sitting(
-    tx: &mut Write,
-    user: UserId,
-    id: Uuid,
-    local_date: NaiveDate,
-    sitting: &Sitting,
-) -> Stored<()> {
-    sqlx::query(
-        "INSERT INTO study_sessions (id, user_id, started_at, last_activity_at, time_zone, local_date)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(id)
-    .bind(user.uuid())
-    .bind(sitting.started_at)
-    .bind(sitting.last_activity_at)
-    .bind(sitting.zone.name())
-    .bind(local_date.to_string())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
+    async fn put_day(&mut self, day: &Day) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO daily_activity
+                 (user_id, local_date, activities, questions, materials_added, pages_read, study_sessions,
+                  study_seconds, xp, materials_finished, achievements, active_hours)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             ON CONFLICT (user_id, local_date) DO UPDATE SET
+                 activities         = excluded.activities,
+                 questions          = excluded.questions,
+                 materials_added    = excluded.materials_added,
+                 pages_read         = excluded.pages_read,
+                 study_sessions     = excluded.study_sessions,
+                 study_seconds      = excluded.study_seconds,
+                 xp                 = excluded.xp,
+                 materials_finished = excluded.materials_finished,
+                 achievements       = excluded.achievements,
+                 active_hours       = excluded.active_hours",
+        )
+        .bind(self.user.uuid())
+        .bind(day.date.to_string())
+        .bind(day.activities)
+        .bind(day.questions)
+        .bind(day.materials_added)
+        .bind(day.pages_read)
+        .bind(day.study_sessions)
+        .bind(day.study_seconds)
+        .bind(day.xp)
+        .bind(day.materials_finished)
+        .bind(day.achievements)
+        .bind(day.active_hours)
+        .execute(&mut **self.tx)
+        .await?;
+        Ok(())
+    }
 
-/// Moves a study session's end along.
-pub async fn continue_sitting(
-    tx: &mut Write,
-    user: UserId,
-    id: Uuid,
-    sitting: &Sitting,
-) -> Stored<()> {
-    sqlx::query("UPDATE study_sessions SET last_activity_at = $3 WHERE user_id = $1 AND id = $2")
-        .bind(user.uuid())
+    async fn history(&mut self) -> Stored<Vec<Day>> {
+        let rows: Vec<DayRow> = sqlx::query_as(SELECT_DAYS)
+            .bind(self.user.uuid())
+            .fetch_all(&mut **self.tx)
+            .await?;
+        rows.into_iter().map(DayRow::day).collect()
+    }
+
+    async fn tally(&mut self) -> Stored<Tally> {
+        let (questions, materials, pages, xp, nights, mornings) = sqlx::query_as(
+            "SELECT CAST(coalesce(sum(questions), 0) AS BIGINT),
+                    CAST(coalesce(sum(materials_added), 0) AS BIGINT),
+                    CAST(coalesce(sum(pages_read), 0) AS BIGINT),
+                    CAST(coalesce(sum(xp), 0) AS BIGINT),
+                    CAST(coalesce(sum(CASE WHEN (active_hours & $2) <> 0 THEN 1 ELSE 0 END), 0) AS BIGINT),
+                    CAST(coalesce(sum(CASE WHEN (active_hours & $3) <> 0 THEN 1 ELSE 0 END), 0) AS BIGINT)
+             FROM daily_activity WHERE user_id = $1",
+        )
+        .bind(self.user.uuid())
+        .bind(Tally::NIGHT)
+        .bind(Tally::MORNING)
+        .fetch_one(&mut **self.tx)
+        .await?;
+        Ok(Tally {
+            questions,
+            materials,
+            pages,
+            xp,
+            nights,
+            mornings,
+        })
+    }
+
+    async fn add_to_hour(&mut self, stretch: Stretch) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO hourly_activity (user_id, local_date, hour, study_seconds)
+             VALUES ($1, $2, $3, $4)
+             ON CONFLICT (user_id, local_date, hour) DO UPDATE SET
+                 study_seconds = hourly_activity.study_seconds + excluded.study_seconds",
+        )
+        .bind(self.user.uuid())
+        .bind(stretch.date.to_string())
+        .bind(stretch.hour)
+        .bind(stretch.seconds)
+        .execute(&mut **self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn add_to_material(
+        &mut self,
+        material: MaterialId,
+        date: NaiveDate,
+        seconds: i64,
+    ) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO material_activity (user_id, local_date, material_id, study_seconds)
+             VALUES ($1, $2, $3, $4)
+             ON CONFLICT (user_id, local_date, material_id) DO UPDATE SET
+                 study_seconds = material_activity.study_seconds + excluded.study_seconds",
+        )
+        .bind(self.user.uuid())
+        .bind(date.to_string())
+        .bind(material.uuid())
+        .bind(seconds)
+        .execute(&mut **self.tx)
+        .await?;
+        sqlx::query(
+            "INSERT INTO opened_materials (user_id, material_id) VALUES ($1, $2)
+             ON CONFLICT (user_id, material_id) DO NOTHING",
+        )
+        .bind(self.user.uuid())
+        .bind(material.uuid())
+        .execute(&mut **self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn latest_sitting(&mut self) -> Stored<Option<(Uuid, Sitting)>> {
+        let row: Option<(Uuid, DateTime<Utc>, DateTime<Utc>, String)> = sqlx::query_as(
+            "SELECT id, started_at, last_activity_at, time_zone FROM study_sessions
+             WHERE user_id = $1 ORDER BY last_activity_at DESC LIMIT 1",
+        )
+        .bind(self.user.uuid())
+        .fetch_optional(&mut **self.tx)
+        .await?;
+        Ok(row.map(|(id, started_at, last_activity_at, zone)| {
+            let sitting = Sitting {
+                started_at,
+                last_activity_at,
+                zone: zone_named(&zone),
+            };
+            (id, sitting)
+        }))
+    }
+
+    async fn begin_sitting(&mut self, id: Uuid, date: NaiveDate, sitting: &Sitting) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO study_sessions (id, user_id, started_at, last_activity_at, time_zone, local_date)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(id)
+        .bind(self.user.uuid())
+        .bind(sitting.started_at)
+        .bind(sitting.last_activity_at)
+        .bind(sitting.zone.name())
+        .bind(date.to_string())
+        .execute(&mut **self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn continue_sitting(&mut self, id: Uuid, sitting: &Sitting) -> Stored<()> {
+        sqlx::query(
+            "UPDATE study_sessions SET last_activity_at = $3 WHERE user_id = $1 AND id = $2",
+        )
+        .bind(self.user.uuid())
         .bind(id)
         .bind(sitting.last_activity_at)
-        .execute(&mut **tx)
+        .execute(&mut **self.tx)
         .await?;
-    Ok(())
+        Ok(())
+    }
+
+    async fn give(&mut self, award: Award) -> Stored<bool> {
+        let result = sqlx::query(
+            "INSERT INTO awards (user_id, natural_key, awarded_at, local_date, xp)
+             VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (user_id, natural_key) DO NOTHING",
+        )
+        .bind(self.user.uuid())
+        .bind(award.natural_key)
+        .bind(award.awarded_at)
+        .bind(award.local_date.to_string())
+        .bind(award.xp)
+        .execute(&mut **self.tx)
+        .await?;
+        Ok(result.rows_affected() > 0)
+    }
+
+    async fn is_first_reading(
+        &mut self,
+        material: MaterialId,
+        page: u32,
+        date: NaiveDate,
+        event: Uuid,
+    ) -> Stored<bool> {
+        // ';' follows ':' in every collation of plain bytes: the range is the prefix.
+        let (from, to) = (
+            format!("page:{material}:{page}:"),
+            format!("page:{material}:{page};"),
+        );
+        let earlier: bool = sqlx::query_scalar(
+            "SELECT EXISTS (
+                 SELECT 1 FROM events
+                 WHERE user_id = $1 AND natural_key >= $2 AND natural_key < $3 AND local_date = $4
+                   AND id <> $5)",
+        )
+        .bind(self.user.uuid())
+        .bind(from)
+        .bind(to)
+        .bind(date.to_string())
+        .bind(event)
+        .fetch_one(&mut **self.tx)
+        .await?;
+        Ok(!earlier)
+    }
+
+    async fn unlocked(&mut self) -> Stored<Vec<String>> {
+        Ok(
+            sqlx::query_scalar("SELECT achievement FROM achievements WHERE user_id = $1")
+                .bind(self.user.uuid())
+                .fetch_all(&mut **self.tx)
+                .await?,
+        )
+    }
+
+    async fn unlock(
+        &mut self,
+        achievement: &'static str,
+        at: DateTime<Utc>,
+        date: NaiveDate,
+    ) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO achievements (user_id, achievement, unlocked_at, local_date)
+             VALUES ($1, $2, $3, $4)",
+        )
+        .bind(self.user.uuid())
+        .bind(achievement)
+        .bind(at)
+        .bind(date.to_string())
+        .execute(&mut **self.tx)
+        .await?;
+        Ok(())
+    }
+}
+
+/// The zone of a stored name. Names are checked before they are stored; one that a later release
+/// of the zone database dropped must not lock a student out of her figures.
+pub fn zone_named(name: &str) -> Tz {
+    name.parse().unwrap_or(Tz::UTC)
 }
 
 /// Whether the student has such a page.
@@ -297,34 +461,6 @@ pub async fn has_page(
     Ok(found.is_some())
 }
 
-/// What the natural keys of all readings of one page begin with.
-pub fn page_key(material: MaterialId, page: u32) -> String {
-    format!("page:{material}:{page}:")
-}
-
-/// How often a page has been read on a day.
-pub async fn reads_of_page(
-    tx: &mut Write,
-    user: UserId,
-    material: MaterialId,
-    page: u32,
-    date: NaiveDate,
-) -> Stored<i64> {
-    let from = page_key(material, page);
-    // ';' follows ':' in every collation of plain bytes: the range is the prefix.
-    let to = format!("page:{material}:{page};");
-    Ok(sqlx::query_scalar(
-        "SELECT count(*) FROM events
-         WHERE user_id = $1 AND natural_key >= $2 AND natural_key < $3 AND local_date = $4",
-    )
-    .bind(user.uuid())
-    .bind(from)
-    .bind(to)
-    .bind(date.to_string())
-    .fetch_one(&mut **tx)
-    .await?)
-}
-
 /// Keeps that a page has been on screen.
 pub async fn see_page(tx: &mut Write, user: UserId, material: MaterialId, page: u32) -> Stored<()> {
     sqlx::query(
@@ -339,16 +475,20 @@ pub async fn see_page(tx: &mut Write, user: UserId, material: MaterialId, page: 
     Ok(())
 }
 
-/// The sha256 of a material whose every page has been on screen. While pages are still being read
-/// out of the file, nothing is finished.
-pub async fn finished(
+/// The sha256 of a material whose every page has been on screen, unless that was rewarded before.
+/// While pages are still being read out of the file, nothing is finished.
+pub async fn finishes(
     tx: &mut Write,
     user: UserId,
     material: MaterialId,
-) -> Stored<Option<Vec<u8>>> {
-    Ok(sqlx::query_scalar(
+) -> Stored<Option<Sha256>> {
+    let sha256: Option<Vec<u8>> = sqlx::query_scalar(
         "SELECT sha256 FROM materials
          WHERE user_id = $1 AND id = $2 AND state IN ('embedding', 'ready')
+           AND NOT EXISTS (
+               SELECT 1 FROM awards
+               WHERE awards.user_id = $1
+                 AND awards.natural_key = 'finished:' || lower(hex(materials.sha256)))
            AND NOT EXISTS (
                SELECT 1 FROM pages
                WHERE pages.material_id = materials.id
@@ -361,5 +501,6 @@ pub async fn finished(
     .bind(user.uuid())
     .bind(material.uuid())
     .fetch_optional(&mut **tx)
-    .await?)
+    .await?;
+    Ok(sha256.and_then(|bytes| bytes.try_into().ok()))
 }

@@ -128,9 +128,14 @@ pub async fn save_partial(db: &Db, user: UserId, answer: MessageId, text: &str) 
     Ok(())
 }
 
-/// Stores how an answer ended, once: text, state, problem and citations. False when the answer
-/// has been deleted meanwhile or had ended before.
-pub async fn finish_answer(db: &Db, user: UserId, answer: &Message) -> Stored<bool> {
+/// Stores how an answer ended, once: text, state, problem and citations, and the question it is to as
+/// `not_covered`, if it is. False when the answer has been deleted meanwhile or had ended before.
+pub async fn finish_answer(
+    db: &Db,
+    user: UserId,
+    answer: &Message,
+    not_covered: Option<MessageId>,
+) -> Stored<bool> {
     let mut tx = db.write().await?;
     let updated = sqlx::query(
         "UPDATE messages SET text = $3, state = $4, problem = $5
@@ -148,6 +153,13 @@ pub async fn finish_answer(db: &Db, user: UserId, answer: &Message) -> Stored<bo
     }
     for (ordinal, citation) in (0_i64..).zip(&answer.citations) {
         insert_citation(&mut tx, user, answer.id, ordinal, citation).await?;
+    }
+    if let Some(question) = not_covered {
+        sqlx::query("UPDATE messages SET not_covered = TRUE WHERE id = $1 AND user_id = $2")
+            .bind(question.uuid())
+            .bind(user.uuid())
+            .execute(&mut *tx)
+            .await?;
     }
     tx.commit().await?;
     Ok(true)

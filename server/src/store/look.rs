@@ -261,7 +261,18 @@ mod tests {
         vectors::has_any(&db, user, "model").await.unwrap();
         vectors::progress(&db, user, "model").await.unwrap();
         activity::time_zone(&db, user).await.unwrap();
-        activity::history(&db, user).await.unwrap();
+        activity::figures::history(&db, user).await.unwrap();
+        let day = "2026-01-01".parse().unwrap();
+        let period = (day, day);
+        let periods = [period, period];
+        activity::figures::opened(&db, user, periods).await.unwrap();
+        activity::figures::hours(&db, user, period).await.unwrap();
+        activity::figures::materials(&db, user, period)
+            .await
+            .unwrap();
+        activity::figures::cited_pages(&db, user, 9).await.unwrap();
+        activity::figures::unanswered(&db, user, 9).await.unwrap();
+        activity::figures::achievements(&db, user).await.unwrap();
         conversations::list(&db, user).await.unwrap();
         let found = conversations::find(&db, user, conversation).await.unwrap();
         assert!(found.is_some());
@@ -274,7 +285,7 @@ mod tests {
         page_vitals::buckets(&db, day).await.unwrap();
 
         let made = db.lookers.made.lock().unwrap().clone();
-        assert_eq!(made.len(), 22, "{:?}", made.keys());
+        assert_eq!(made.len(), 28, "{:?}", made.keys());
         for (name, sql) in made {
             let plan = format!("EXPLAIN QUERY PLAN {sql}");
             let steps = db.lookers.with(|connection| {

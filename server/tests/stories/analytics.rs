@@ -2,7 +2,10 @@
 
 use crate::support::{Client, TestApp, spawn_app};
 use chrono::TimeDelta;
-use reqwest::StatusCode;
+use reqwest::{
+    Method, Response, StatusCode,
+    header::{self, HeaderMap, HeaderValue},
+};
 use serde_json::{Value, json};
 
 /// Three short pages of Markdown count as one; a plain text is enough to read.
@@ -69,8 +72,8 @@ async fn an_upload_and_a_page_read_are_figures_before_any_script_runs() {
 
     let page = figures(&client, "7").await;
     assert_eq!(page["days"].as_array().unwrap().len(), 7);
-    assert_eq!(page["overview"]["pages_read"], json!(1));
-    assert_eq!(page["overview"]["materials_added"], json!(1));
+    assert_eq!(page["overview"]["current"]["pages_read"], json!(1));
+    assert_eq!(page["overview"]["current"]["materials_added"], json!(1));
     let calendar: Value = serde_json::from_str(page["calendar_chart"].as_str().unwrap()).unwrap();
     assert_eq!(calendar["series"][0]["type"], json!("heatmap"));
 
@@ -101,7 +104,7 @@ async fn a_pause_of_a_quarter_of_an_hour_begins_another_session() {
         .call("record_page_read", &[("id", &id), ("page", "1")])
         .await;
     // Two days' worth, whatever hour it is where the tests run.
-    let overview = &figures(&client, "2").await["overview"];
+    let overview = &figures(&client, "2").await["overview"]["current"];
     let sessions = overview["study_sessions"].as_u64().unwrap();
     assert_eq!(sessions, 2);
     assert_eq!(overview["minutes"], json!(2));
@@ -170,4 +173,146 @@ async fn a_visitor_gets_no_figures() {
         app.visitor().get("/analytics").await.status(),
         StatusCode::SEE_OTHER
     );
+}
+
+/// What the reader sends while somebody reads.
+async fn beat(client: &Client, origin: &str, material: &str, page: u32) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ORIGIN, HeaderValue::from_str(origin).unwrap());
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let body = json!({ "material": material, "page": page }).to_string();
+    client
+        .send(Method::POST, "/api/heartbeat", headers, body)
+        .await
+}
+
+#[tokio::test]
+async fn heartbeats_are_study_time_of_the_reader_alone_and_repeated_ones_count_once() {
+    let app = spawn_app().await;
+    let ada = app.sign_up("ada@example.org").await;
+    let ben = app.sign_up("ben@example.org").await;
+    let id = upload_notes(&app, &ada).await;
+    let xp = figures(&ada, "2").await["overview"]["current"]["xp"].clone();
+    for _ in 0..8 {
+        app.advance(TimeDelta::seconds(30));
+        for _ in 0..2 {
+            let taken = beat(&ada, &app.url, &id, 1).await;
+            assert_eq!(taken.status(), StatusCode::NO_CONTENT);
+        }
+    }
+    let page = figures(&ada, "2").await;
+    let current = &page["overview"]["current"];
+    assert!(current["minutes"].as_u64().unwrap() >= 5, "{current}");
+    assert_eq!(current["materials_opened"], json!(1));
+    assert_eq!(page["more"]["materials"][0]["material"], json!(id));
+    // The tests may run across a midnight, whose first activity is worth something.
+    let gained = current["xp"].as_u64().unwrap() - xp.as_u64().unwrap();
+    assert!(gained == 0 || gained == 10, "{gained}");
+
+    let missing = "00000000-0000-7000-8000-000000000000";
+    for refused in [
+        beat(&ben, &app.url, &id, 1).await,
+        beat(&ben, &app.url, missing, 1).await,
+        beat(&ada, &app.url, &id, 2).await,
+    ] {
+        assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+    }
+    let elsewhere = beat(&ada, "https://evil.example", &id, 1).await;
+    assert_eq!(elsewhere.status(), StatusCode::FORBIDDEN);
+    let nobody = beat(&app.visitor(), &app.url, &id, 1).await;
+    assert_eq!(nobody.status(), StatusCode::UNAUTHORIZED);
+    let too_long = beat(&ada, &app.url, &"x".repeat(300), 1).await;
+    assert_eq!(too_long.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn heartbeats_have_a_limit() {
+    let app = spawn_app().await;
+    let client = app.sign_up("fast@example.org").await;
+    let missing = "00000000-0000-7000-8000-000000000000";
+    let mut last = StatusCode::OK;
+    for _ in 0..80 {
+        last = beat(&client, &app.url, missing, 1).await.status();
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn a_first_document_and_a_first_page_unlock_what_they_should() {
+    let app = spawn_app().await;
+    let client = app.sign_up("first@example.org").await;
+    upload_notes(&app, &client).await;
+    let page = figures(&client, "7").await;
+    let achievements = page["achievements"].as_array().unwrap();
+    assert_eq!(achievements.len(), 13);
+    let first = achievements
+        .iter()
+        .find(|one| one["id"] == "first_material")
+        .unwrap();
+    assert!(first["unlocked_on"].is_string(), "{first}");
+    assert_eq!(page["overview"]["current"]["achievements"], json!(1));
+}
+
+#[tokio::test]
+async fn everything_that_was_counted_can_be_taken_away_as_csv_and_json() {
+    let app = spawn_app().await;
+    let client = app.sign_up("export@example.org").await;
+    let outcomes: Value = client.upload("=1+1.txt", NOTES).await.json().await.unwrap();
+    let id = outcomes[0]["material"]["id"].as_str().unwrap().to_owned();
+    for (what, expected) in [
+        ("days", "date,activities,minutes,xp"),
+        ("events", "occurred_at,local_date,time_zone,kind"),
+        ("awards", "awarded_at,local_date,reason,xp"),
+        ("sessions", "started_at,ended_at,seconds"),
+        ("achievements", "id,name,sentence,unlocked_on"),
+    ] {
+        let path = format!("/analytics/export.csv?what={what}&days=7");
+        let answer = client.get(&path).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{what}");
+        let disposition = answer.headers()[header::CONTENT_DISPOSITION].clone();
+        assert_eq!(
+            disposition,
+            format!("attachment; filename=\"studyin-{what}.csv\"")
+        );
+        let text = answer.text().await.unwrap();
+        assert!(text.starts_with(expected), "{what}: {text}");
+        assert!(text.lines().count() > 1, "{what}: {text}");
+    }
+    let events = client
+        .get("/analytics/export.csv?what=events")
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert!(
+        events.contains(&format!("{id},'=1+1")),
+        "no spreadsheet takes it for a formula: {events}"
+    );
+
+    let answer = client.get("/analytics/export.json?days=7").await;
+    let all: Value = answer.json().await.unwrap();
+    assert_eq!(all["days"].as_array().unwrap().len(), 7);
+    assert_eq!(all["events"][0]["kind"], json!("material"));
+    assert_eq!(all["events"][0]["material_title"], json!("=1+1"));
+    assert_eq!(all["awards"].as_array().unwrap().len(), 2);
+    assert_eq!(all["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(all["achievements"].as_array().unwrap().len(), 13);
+
+    let other = app.sign_up("other@example.org").await;
+    let nothing: Value = other
+        .get("/analytics/export.json")
+        .await
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(nothing["events"], json!([]));
+    for (path, status) in [
+        ("/analytics/export.csv?what=passwords", 400),
+        ("/analytics/export.csv?days=366", 422),
+        ("/analytics/export.json?days=0", 422),
+    ] {
+        assert_eq!(client.get(path).await.status().as_u16(), status, "{path}");
+        let visitor = app.visitor().get_json(path).await;
+        assert_eq!(visitor.status(), StatusCode::UNAUTHORIZED, "{path}");
+    }
 }

@@ -385,6 +385,8 @@ async fn what_a_program_has_already_is_not_sent_again() {
         "/api/analytics/learning/overview?days=7",
         "/api/analytics/learning/heatmap?days=7",
         "/api/analytics/gamification/progress?days=7",
+        "/api/analytics/learning/more?days=7",
+        "/api/analytics/gamification/achievements",
     ] {
         let first = program.get(path).await;
         assert_eq!(first.headers()[header::CACHE_CONTROL], "private, no-cache");
@@ -414,6 +416,16 @@ async fn figures_have_the_shapes_that_are_described() {
         .get_json("/api/analytics/learning/overview?days=1")
         .await;
     assert_eq!(overview["materials_added"], 1);
+    assert_eq!(overview["before"]["materials_added"], 0);
+    let more = program
+        .get_json("/api/analytics/learning/more?days=1")
+        .await;
+    assert_eq!(more["hours"].as_array().unwrap().len(), 7);
+    assert_eq!(more["hours"][0].as_array().unwrap().len(), 24);
+    let unlocked = program
+        .get_json("/api/analytics/gamification/achievements")
+        .await;
+    assert_eq!(unlocked["achievements"][1]["id"], "first_material");
     assert_eq!(overview["standing"]["level"], 1);
     let heatmap = program
         .get_json("/api/analytics/learning/heatmap?days=7")
@@ -421,7 +433,7 @@ async fn figures_have_the_shapes_that_are_described() {
     assert_eq!(heatmap["days"].as_array().unwrap().len(), 7);
     assert_eq!(
         keys(&heatmap["days"][6]),
-        ["activities", "date", "minutes", "xp"]
+        ["activities", "date", "frozen", "minutes", "xp"]
     );
     let progress = program
         .get_json("/api/analytics/gamification/progress?days=365")

@@ -7,8 +7,16 @@ use crate::{
 };
 use leptos::{html, prelude::*};
 
+/// What a chart looks like: how much room it needs, and what its colours mean.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    Calendar,
+    Trend,
+    Hours,
+}
+
 /// A chart that `option` takes from the page, `summary` puts into a sentence, and `table` says in
-/// numbers.
+/// numbers. With the arrow keys one walks through its values, which are also said.
 #[component]
 pub fn ChartFigure(
     title: &'static str,
@@ -17,8 +25,7 @@ pub fn ChartFigure(
     option: fn(&AnalyticsPage) -> String,
     summary: fn(&AnalyticsPage) -> String,
     table: fn(&AnalyticsPage) -> AnyView,
-    /// Whether its colours need one.
-    legend: bool,
+    look: Look,
 ) -> impl IntoView {
     let place = NodeRef::<html::Div>::new();
     let drawing = Kept::<Drawing>::empty();
@@ -34,15 +41,16 @@ pub fn ChartFigure(
     });
     // A period has one length as long as this stands.
     let days = page.with_untracked(|page| page.days.len());
-    let class = match (legend, days <= LARGE_CELLS_DAYS) {
-        (true, true) => "chart heat short",
-        (true, false) => "chart heat long",
-        (false, _) => "chart",
+    let class = match look {
+        Look::Calendar if days <= LARGE_CELLS_DAYS => "chart heat short",
+        Look::Calendar => "chart heat long",
+        Look::Trend => "chart",
+        Look::Hours => "chart heat hours",
     };
     view! {
         <figure class="chart-figure">
             <figcaption><h2>{title}</h2></figcaption>
-            <div class="chart-scroll" tabindex="0" role="group" aria-label=title.to_owned() + " chart">
+            <div class="chart-scroll" tabindex="0" role="group" aria-label=title.to_owned() + " chart: walk through it with the arrow keys">
                 <div
                     class=class
                     data-testid=testid
@@ -51,7 +59,8 @@ pub fn ChartFigure(
                     node_ref=place
                 ></div>
             </div>
-            {legend.then(|| view! { <HeatLegend /> })}
+            <p class="visually-hidden" role="status"></p>
+            {legend(look)}
             <details>
                 <summary>"Show as table"</summary>
                 {move || page.with(table)}
@@ -60,17 +69,22 @@ pub fn ChartFigure(
     }
 }
 
-/// What the colours of the calendar mean; its squares are styled like the chart's steps.
-#[component]
-fn HeatLegend() -> impl IntoView {
-    view! {
-        <p class="heat-legend" aria-hidden="true">
-            <span>
-                "0"
-                <i class="step-0"></i><i class="step-1"></i><i class="step-2"></i><i class="step-3"></i><i class="step-4"></i>
-                "60 minutes or more"
-            </span>
-            <span><i class="frozen"></i>"kept by a freeze"</span>
-        </p>
-    }
+/// What the colours mean; the squares are styled like the chart's steps.
+fn legend(look: Look) -> Option<AnyView> {
+    let (least, most, frozen) = match look {
+        Look::Calendar => ("0", "60 minutes or more", true),
+        Look::Trend => return None,
+        Look::Hours => ("no study time", "your busiest hour", false),
+    };
+    let steps = ["step-0", "step-1", "step-2", "step-3", "step-4"]
+        .map(|class| view! { <i class=class></i> });
+    Some(
+        view! {
+            <p class="heat-legend" aria-hidden="true">
+                <span>{least}{Vec::from(steps)}{most}</span>
+                {frozen.then(|| view! { <span><i class="frozen"></i>"kept by a freeze"</span> })}
+            </p>
+        }
+        .into_any(),
+    )
 }

@@ -1,70 +1,204 @@
-//! The numbers: where the student stands today, and what the period held.
+//! The numbers: where the student stands today, and what the period held beside the one before.
+//! Every figure says what it means, in a popover that needs no script.
 
 use crate::{
-    model::analytics::{Overview, Standing},
+    model::analytics::{Overview, PeriodFigures, Standing},
     widgets::{label, pixel::Flame},
 };
 use leptos::prelude::*;
 
+/// One figure of a period.
+struct Figure {
+    name: &'static str,
+    /// Names it in tests, and its popover.
+    id: &'static str,
+    meaning: &'static str,
+    /// How it is written.
+    written: fn(u32) -> String,
+    /// `None` where there is nothing to count.
+    of: fn(&PeriodFigures) -> Option<u32>,
+}
+
+const FIGURES: [Figure; 12] = [
+    Figure {
+        name: "Study time",
+        id: "stat-minutes",
+        meaning: "From the first to the last thing you did in each study session, plus one minute. Reading \
+                  counts while its tab is on screen and you did something within the last two minutes.",
+        written: time,
+        of: |period| Some(period.minutes),
+    },
+    Figure {
+        name: "Sessions",
+        id: "stat-sessions",
+        meaning: "A study session is activity with pauses under 15 minutes. One that goes on past midnight \
+                  counts on both days.",
+        written: grouped,
+        of: |period| Some(period.study_sessions),
+    },
+    Figure {
+        name: "A session on average",
+        id: "stat-mean",
+        meaning: "Study time divided by the number of sessions.",
+        written: time,
+        of: |period| (period.study_sessions > 0).then_some(period.mean_minutes),
+    },
+    Figure {
+        name: "Active days",
+        id: "stat-days",
+        meaning: "Days of your own calendar on which you did anything here.",
+        written: grouped,
+        of: |period| Some(period.active_days),
+    },
+    Figure {
+        name: "Questions",
+        id: "stat-questions",
+        meaning: "Questions you asked the coach.",
+        written: grouped,
+        of: |period| Some(period.questions),
+    },
+    Figure {
+        name: "Pages read",
+        id: "stat-pages",
+        meaning: "Pages you had on screen in the reader. A page counts once a day.",
+        written: grouped,
+        of: |period| Some(period.pages_read),
+    },
+    Figure {
+        name: "New documents",
+        id: "stat-materials",
+        meaning: "Documents you added that were never here before.",
+        written: grouped,
+        of: |period| Some(period.materials_added),
+    },
+    Figure {
+        name: "Documents opened",
+        id: "stat-opened",
+        meaning: "Different documents of which you read something.",
+        written: grouped,
+        of: |period| Some(period.materials_opened),
+    },
+    Figure {
+        name: "Documents finished",
+        id: "stat-finished",
+        meaning: "Documents of which you read the last page you had not seen yet. Each counts once, also \
+                  when it is deleted and added again.",
+        written: grouped,
+        of: |period| Some(period.materials_finished),
+    },
+    Figure {
+        name: "Completion",
+        id: "stat-completion",
+        meaning: "Documents finished, of the documents opened.",
+        written: percent,
+        of: |period| period.completion_percent,
+    },
+    Figure {
+        name: "XP",
+        id: "stat-period-xp",
+        meaning: XP_MEANING,
+        written: grouped,
+        of: |period| Some(period.xp),
+    },
+    Figure {
+        name: "Achievements",
+        id: "stat-achievements",
+        meaning: "Achievements you unlocked.",
+        written: grouped,
+        of: |period| Some(period.achievements),
+    },
+];
+
+const XP_MEANING: &str = "A question is worth 5 XP (the first 20 of a day), a new document 50, a finished one 50, the \
+     first activity of a day 10, and every seventh day of a streak 25. Nothing counts twice.";
+const LEVEL_MEANING: &str = "Level 2 starts at 100 XP, level 3 at 300, level 4 at 600: each takes 100 XP more than the one before.";
+const STREAK_MEANING: &str = "Days in a row with at least five minutes or three questions. One missed day in each week, \
+     Monday to Sunday, is bridged by a freeze: it keeps the streak and is not counted in it.";
+
 /// Streak, level and today's XP, then the period's figures.
 pub fn figures(overview: &Overview) -> AnyView {
     let standing = overview.standing;
-    let numbers = [
-        ("Study time", "stat-minutes", time(overview.minutes)),
-        (
-            "Sessions",
-            "stat-sessions",
-            grouped(overview.study_sessions),
-        ),
-        ("Questions", "stat-questions", grouped(overview.questions)),
-        ("Pages read", "stat-pages", grouped(overview.pages_read)),
-        (
-            "New documents",
-            "stat-materials",
-            grouped(overview.materials_added),
-        ),
-        ("Active days", "stat-days", grouped(overview.active_days)),
-    ]
-    .map(|(name, testid, value)| {
-        view! {
-            <div data-testid=testid>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-            </div>
-        }
-    });
     view! {
         <section class="standing" aria-label="Where you stand">
             <div class="streak">
                 <Flame lit={standing.current_streak_days > 0} />
-                <p>
-                    <strong>{streak(standing.current_streak_days)}</strong>
-                    <span>{advice(standing)}</span>
-                </p>
+                <div>
+                    <p><strong>{streak(standing.current_streak_days)}</strong>{meaning("stat-streak", "Streak", STREAK_MEANING)}</p>
+                    <p class="hint">{advice(standing)}</p>
+                </div>
             </div>
             <div class="level">
                 <p>
                     <strong>{"Level ".to_owned() + &grouped(standing.level)}</strong>
-                    <span>{grouped(standing.xp_total) + " XP in all"}</span>
+                    {meaning("stat-level", "Level", LEVEL_MEANING)}
+                    <span class="hint">{grouped(standing.xp_total) + " XP in all"}</span>
                 </p>
                 <progress
                     aria-label="Way to the next level"
                     max=width(standing).to_string()
                     value=gained(standing).to_string()
                 ></progress>
-                <span class="hint">{ahead(standing)}</span>
+                <p class="hint">{ahead(standing)}</p>
             </div>
-            <p class="xp-today" data-testid="stat-xp">
-                <strong>{grouped(standing.xp_today)}</strong>
-                <span>"XP today"</span>
-            </p>
+            <div class="xp-today" data-testid="stat-xp">
+                <p><strong>{grouped(standing.xp_today)}</strong></p>
+                <p class="hint">"XP today"{meaning("stat-xp", "XP", XP_MEANING)}</p>
+            </div>
         </section>
         <section class="period" aria-labelledby="period-title">
             <h2 id="period-title">{title(overview.days)}</h2>
-            <dl>{Vec::from(numbers)}</dl>
+            <p class="hint">{"Small figures: compared with ".to_owned() + &before(overview.days)}</p>
+            <dl>{FIGURES.iter().map(|figure| shown(figure, overview)).collect_view()}</dl>
         </section>
     }
     .into_any()
+}
+
+fn shown(figure: &Figure, overview: &Overview) -> AnyView {
+    let (now, was) = (
+        (figure.of)(&overview.current),
+        (figure.of)(&overview.before),
+    );
+    let change = now
+        .zip(was)
+        .map(|(now, was)| change(now, was, figure.written));
+    let value = now.map_or_else(|| "–".to_owned(), figure.written);
+    view! {
+        <div data-testid=figure.id>
+            <dt>{figure.name}{meaning(figure.id, figure.name, figure.meaning)}</dt>
+            <dd>{value}{change.map(|change| view! { <span class="change">{change}</span> })}</dd>
+        </div>
+    }
+    .into_any()
+}
+
+/// The button that says what a figure means.
+fn meaning(id: &'static str, name: &'static str, text: &'static str) -> AnyView {
+    let id = id.to_owned() + "-meaning";
+    view! {
+        <button
+            class="meaning"
+            type="button"
+            popovertarget=id.clone()
+            aria-label="What does this mean: ".to_owned() + name
+        >
+            "?"
+        </button>
+        <div class="meaning-text" id=id popover="auto" role="note">
+            <strong>{name}</strong>
+            <p>{text}</p>
+        </div>
+    }
+    .into_any()
+}
+
+/// `+12`, `−1 h 5 min`, `±0`.
+fn change(now: u32, was: u32, written: fn(u32) -> String) -> String {
+    if now == was {
+        return "±0".to_owned();
+    }
+    let sign = if now > was { "+" } else { "−" };
+    sign.to_owned() + &written(now.abs_diff(was))
 }
 
 /// `35 XP to level 2`.
@@ -128,6 +262,14 @@ fn title(days: u32) -> String {
     }
 }
 
+fn before(days: u32) -> String {
+    match days {
+        1 => "yesterday.".to_owned(),
+        365 => "the year before.".to_owned(),
+        days => ["the ", &days.to_string(), " days before."].concat(),
+    }
+}
+
 /// `17,115`.
 fn grouped(number: u32) -> String {
     let rest = number % 1_000;
@@ -146,8 +288,12 @@ fn grouped(number: u32) -> String {
     }
 }
 
+fn percent(number: u32) -> String {
+    number.to_string() + " %"
+}
+
 /// `12 min`, `1 h 20 min`.
-fn time(minutes: u32) -> String {
+pub fn time(minutes: u32) -> String {
     let rest = (minutes % 60).to_string() + " min";
     match minutes / 60 {
         0 => rest,
@@ -175,6 +321,13 @@ mod tests {
         ] {
             assert_eq!(grouped(number), expected);
         }
+    }
+
+    #[test]
+    fn a_change_says_its_direction_in_the_figures_own_unit() {
+        assert_eq!(change(12, 12, grouped), "±0");
+        assert_eq!(change(100, 35, time), "+1 h 5 min");
+        assert_eq!(change(0, 1_200, grouped), "−1,200");
     }
 
     #[test]

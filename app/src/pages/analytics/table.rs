@@ -1,6 +1,7 @@
 //! The charts' figures as tables: the newest day first, days on which nothing happened left out.
 
 use crate::{
+    charts::WEEKDAYS,
     model::analytics::{AnalyticsPage, DayActivity},
     widgets::label,
 };
@@ -18,9 +19,9 @@ fn rows(page: &AnalyticsPage) -> Vec<DayActivity> {
 
 /// Minutes and activities of each day.
 pub fn calendar_table(page: &AnalyticsPage) -> AnyView {
-    table(
+    of_days(
         page,
-        "Study time of each day",
+        "Study time of each day.",
         ["Minutes", "Activities"],
         |day| {
             let minutes = if day.frozen && day.minutes == 0 {
@@ -28,49 +29,82 @@ pub fn calendar_table(page: &AnalyticsPage) -> AnyView {
             } else {
                 day.minutes.to_string()
             };
-            [minutes, day.activities.to_string()]
+            vec![minutes, day.activities.to_string()]
         },
     )
 }
 
-/// XP of each day and the sum.
+/// XP of each day, the sum, and the streak.
 pub fn xp_table(page: &AnalyticsPage) -> AnyView {
-    table(
-        page,
-        "XP of each day",
-        ["XP that day", "XP in total"],
-        |day| [day.xp.to_string(), day.xp_total.to_string()],
-    )
+    let columns = ["XP that day", "XP in total", "Streak"];
+    of_days(page, "XP and streak of each day.", columns, |day| {
+        let streak = if day.frozen {
+            "Frozen".to_owned()
+        } else {
+            label::count(day.streak_days.into(), "day")
+        };
+        vec![day.xp.to_string(), day.xp_total.to_string(), streak]
+    })
 }
 
-fn table(
+/// Minutes of every hour of the week that has any.
+pub fn hours_table(page: &AnalyticsPage) -> AnyView {
+    let rows = page
+        .more
+        .hours
+        .iter()
+        .zip(WEEKDAYS)
+        .flat_map(|(hours, weekday)| {
+            hours
+                .iter()
+                .enumerate()
+                .filter(|(_, minutes)| **minutes > 0)
+                .map(move |(hour, minutes)| {
+                    let name = [weekday, ", ", &label::hour(hour)].concat();
+                    (name, vec![minutes.to_string()])
+                })
+        })
+        .collect();
+    let caption = "Study time by the hour it was spent in. Hours without any are left out.";
+    table(caption.to_owned(), "Hour", ["Minutes"], rows)
+}
+
+fn of_days<const N: usize>(
     page: &AnalyticsPage,
-    caption: &'static str,
-    [first, second]: [&'static str; 2],
-    cells: fn(DayActivity) -> [String; 2],
+    caption: &str,
+    columns: [&'static str; N],
+    cells: fn(DayActivity) -> Vec<String>,
 ) -> AnyView {
     let rows = rows(page)
         .into_iter()
-        .map(|day| {
-            let [first, second] = cells(day);
-            view! {
-                <tr>
-                    <th scope="row">{label::date(day.date)}</th>
-                    <td>{first}</td>
-                    <td>{second}</td>
-                </tr>
-            }
+        .map(|day| (label::date(day.date), cells(day)))
+        .collect();
+    let caption = caption.to_owned() + " Days without any activity are left out.";
+    table(caption, "Day", columns, rows)
+}
+
+fn table<const N: usize>(
+    caption: String,
+    first: &'static str,
+    columns: [&'static str; N],
+    rows: Vec<(String, Vec<String>)>,
+) -> AnyView {
+    let rows = rows
+        .into_iter()
+        .map(|(name, cells)| {
+            let cells = cells
+                .into_iter()
+                .map(|cell| view! { <td>{cell}</td> })
+                .collect_view();
+            view! { <tr><th scope="row">{name}</th>{cells}</tr> }
         })
         .collect_view();
+    let heads = columns.map(|column| view! { <th scope="col">{column}</th> });
     view! {
         <table>
-            <caption>{caption} ". Days without any activity are left out."</caption>
+            <caption>{caption}</caption>
             <thead>
-                <tr>
-                    <th scope="col">"Day"</th>
-                    <th scope="col">{first}</th>
-                    <th scope="col">{second}</th>
-                </tr>
+                <tr><th scope="col">{first}</th>{Vec::from(heads)}</tr>
             </thead>
             <tbody>{rows}</tbody>
         </table>
@@ -81,6 +115,7 @@ fn table(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::analytics::Overview;
     use chrono::NaiveDate;
 
     #[test]
@@ -92,23 +127,23 @@ mod tests {
             xp: 0,
             xp_total: 0,
             frozen,
+            streak_days: 1,
         };
         let page = AnalyticsPage {
-            overview: crate::model::analytics::Overview {
+            overview: Overview {
                 days: 3,
-                study_sessions: 0,
-                minutes: 0,
-                questions: 0,
-                materials_added: 0,
-                pages_read: 0,
-                active_days: 0,
-                xp: 0,
+                current: Default::default(),
+                before: Default::default(),
                 standing: Default::default(),
                 has_activity: true,
             },
             days: vec![day(2, 1, false), day(3, 0, false), day(4, 0, true)],
+            more: Default::default(),
+            achievements: Vec::new(),
             calendar_chart: String::new(),
             xp_chart: String::new(),
+            hours_chart: String::new(),
+            badges: Vec::new(),
         };
         let shown: Vec<_> = rows(&page).iter().map(|day| day.date.to_string()).collect();
         assert_eq!(shown, ["2026-03-04", "2026-03-02"]);

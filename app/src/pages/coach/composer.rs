@@ -37,6 +37,10 @@ pub fn Composer(desk: Desk, status: Status) -> impl IntoView {
             desk.send();
         }
     };
+    let address = move |folder: &str| {
+        let conversation = desk.conversation.get();
+        conversation.map(|id| folder.to_owned() + &id.to_string())
+    };
     view! {
         <form class="composer" on:submit=on_submit>
             {move || desk.problem.get().map(|error| view! { <Problem error /> })}
@@ -76,6 +80,7 @@ pub fn Composer(desk: Desk, status: Status) -> impl IntoView {
                 {move || count_words(chars.get()).map(|(words, over)| view! {
                     <span class="count" class:over=over>{words}</span>
                 })}
+                <keep-offline data-address=move || address("/coach/") data-copy=move || address("/copies/coach/")></keep-offline>
             </p>
         </form>
     }

@@ -8,7 +8,10 @@
 
 use super::{Place, Stored, Summaries, exchange::Exchange};
 use crate::{
-    browser::socket::{CoachLine, LineEvent},
+    browser::{
+        offline,
+        socket::{CoachLine, LineEvent},
+    },
     error::{AppError, ErrorKind},
     model::{
         coach::{
@@ -214,6 +217,10 @@ impl Desk {
                 return false;
             }
         };
+        if offline::leave_question(self.conversation.get_untracked(), question.as_str()) {
+            self.problem.set(None);
+            return true;
+        }
         let sent = self.line.get_value().is_some_and(|line| {
             line.send(&ClientMessage::UserMessage {
                 conversation_id: self.conversation.get_untracked(),

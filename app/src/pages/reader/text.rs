@@ -7,6 +7,7 @@
 use super::Desk;
 use crate::{
     api,
+    browser::{heartbeat, kept::Kept},
     error::{AppError, ErrorKind},
     model::{
         id::MaterialId,
@@ -20,11 +21,8 @@ use leptos::{
     prelude::*,
     task::spawn_local,
 };
-use std::time::Duration;
-use web_sys::{ScrollIntoViewOptions, ScrollLogicalPosition, VisibilityState};
+use web_sys::{ScrollIntoViewOptions, ScrollLogicalPosition};
 
-/// Seconds a page has to be on screen before it counts as read.
-const READ_AFTER_SECONDS: u32 = 3;
 /// Lines shorter than this, in characters, end where the author ended them (headings, bullets,
 /// verses); longer ones were broken by the width of a printed page.
 const LINE_IS_LONG: usize = 45;
@@ -302,33 +300,18 @@ fn parts(text: &str, span: Span) -> (&str, &str, &str) {
     (&text[..start], &text[start..end], &text[end..])
 }
 
-/// Tells the server once that a page has been on screen for a while. A failure costs the student
-/// nothing she would want to be told about.
+/// Tells the server once that a page has been on screen for a while, and then that it is still being
+/// read. A failure costs the student nothing she would want to be told about.
 fn count_as_read(material: MaterialId, page: u32) {
+    let reading = Kept::empty();
     Effect::new(move |_| {
-        let seen = StoredValue::new(0_u32);
-        let handle = set_interval_with_handle(
-            move || {
-                let visible = web_sys::window()
-                    .and_then(|window| window.document())
-                    .is_some_and(|document| {
-                        document.visibility_state() == VisibilityState::Visible
-                    });
-                if !visible {
-                    return;
-                }
-                let seconds = seen.try_get_value().unwrap_or(READ_AFTER_SECONDS) + 1;
-                let _ = seen.try_set_value(seconds);
-                if seconds == READ_AFTER_SECONDS {
-                    spawn_local(async move {
-                        let _ = api::analytics::record_page_read(material, page).await;
-                    });
-                }
-            },
-            Duration::from_secs(1),
-        );
-        if let Ok(handle) = handle {
-            on_cleanup(move || handle.clear());
+        let on_read = move || {
+            spawn_local(async move {
+                let _ = api::analytics::record_page_read(material, page).await;
+            });
+        };
+        if let Some(followed) = heartbeat::follow(material, page, on_read) {
+            reading.keep(followed);
         }
     });
 }

@@ -12,12 +12,15 @@ use crate::{
 use app::{
     error::AppError,
     model::{
-        analytics::{DayActivity, Overview, Standing},
-        id::UserId,
+        analytics::{
+            Achievement, CitedPage, DayActivity, MaterialTime, More, Overview, PeriodFigures,
+            Standing, UnansweredQuestion,
+        },
+        id::{ConversationId, MaterialId, UserId},
     },
 };
 use axum::{extract::State, http::HeaderMap, response::Response};
-use chrono::{Datelike as _, NaiveDate};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -59,20 +62,47 @@ fn chart_days() -> u32 {
 pub struct LearningOverview {
     /// Length of the period in days.
     days: u32,
-    study_sessions: u32,
-    /// Study time in minutes.
-    minutes: u32,
-    /// Questions asked.
-    questions: u32,
-    materials_added: u32,
-    pages_read: u32,
-    /// Days of the period with any activity.
-    active_days: u32,
-    /// XP gained in the period.
-    xp: u32,
+    #[serde(flatten)]
+    current: PeriodNumbers,
+    /// The same figures of the period of this length before it.
+    before: PeriodNumbers,
     standing: StandingNow,
     /// False until the first activity ever.
     has_activity: bool,
+}
+
+/// What a period held.
+#[derive(Serialize, ToSchema)]
+pub struct PeriodNumbers {
+    /// Activity with pauses under 15 minutes.
+    study_sessions: u32,
+    /// Study time in minutes.
+    minutes: u32,
+    /// Study time of a session on average, in minutes.
+    mean_minutes: u32,
+    /// Different documents that were read.
+    materials_opened: u32,
+    /// Documents whose last unseen page was read.
+    materials_finished: u32,
+    /// Finished of opened, in percent; null when nothing was opened.
+    completion_percent: Option<u32>,
+    /// Questions asked.
+    questions: u32,
+    materials_added: u32,
+    /// Pages read; each counts once a day.
+    pages_read: u32,
+    /// XP gained in the period.
+    xp: u32,
+    /// Level at the period's end.
+    level: u32,
+    /// Streak at the period's end, frozen days not counted.
+    current_streak_days: u32,
+    /// Longest streak up to the period's end.
+    longest_streak_days: u32,
+    /// Days of the period with any activity.
+    active_days: u32,
+    /// Achievements unlocked.
+    achievements: u32,
 }
 
 /// Level, XP and streak today, over all time.
@@ -112,6 +142,8 @@ pub struct HeatmapDay {
     minutes: u32,
     /// XP gained.
     xp: u32,
+    /// A missed day that did not end the streak.
+    frozen: bool,
 }
 
 /// XP over a period, and where it led.
@@ -134,19 +166,145 @@ pub struct ProgressDay {
     xp_total: u32,
     /// A missed day that did not end the streak.
     frozen: bool,
+    /// The streak at the end of this day.
+    streak_days: u32,
+}
+
+/// Where the study time of a period went, and what the coach was asked.
+#[derive(Serialize, ToSchema)]
+pub struct LearningMore {
+    /// Study time in minutes: seven weekdays, Monday first, of 24 hours each.
+    hours: Vec<Vec<u32>>,
+    /// The documents read longest, longest first.
+    materials: Vec<MaterialMinutes>,
+    /// Reading time of all other documents together, in minutes.
+    other_minutes: u32,
+    /// The pages that answers point to most often, over all time.
+    cited_pages: Vec<PageCited>,
+    /// The latest questions on which the materials said nothing, newest first.
+    unanswered: Vec<OpenQuestion>,
+}
+
+/// Reading time of one document.
+#[derive(Serialize, ToSchema)]
+pub struct MaterialMinutes {
+    #[schema(value_type = uuid::Uuid)]
+    material_id: MaterialId,
+    title: String,
+    minutes: u32,
+}
+
+/// A page that answers point to.
+#[derive(Serialize, ToSchema)]
+pub struct PageCited {
+    #[schema(value_type = uuid::Uuid)]
+    material_id: MaterialId,
+    title: String,
+    /// From 1.
+    page: u32,
+    /// Checked citations of it.
+    times: u32,
+}
+
+/// A question on which the materials said nothing.
+#[derive(Serialize, ToSchema)]
+pub struct OpenQuestion {
+    text: String,
+    asked_at: DateTime<Utc>,
+    #[schema(value_type = uuid::Uuid)]
+    conversation_id: ConversationId,
+}
+
+/// All achievements there are.
+#[derive(Serialize, ToSchema)]
+pub struct GamificationAchievements {
+    achievements: Vec<AchievementNow>,
+}
+
+/// Something worth being proud of; unlocked once.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Achievement)]
+pub struct AchievementNow {
+    id: String,
+    name: String,
+    /// What it takes.
+    sentence: String,
+    /// In the student's time zone; null while it is locked.
+    unlocked_on: Option<NaiveDate>,
+    /// How far it is, at most `need`.
+    have: u32,
+    need: u32,
+}
+
+impl From<More> for LearningMore {
+    fn from(more: More) -> Self {
+        let material = |one: MaterialTime| MaterialMinutes {
+            material_id: one.material,
+            title: one.title,
+            minutes: one.minutes,
+        };
+        let page = |one: CitedPage| PageCited {
+            material_id: one.material,
+            title: one.title,
+            page: one.page,
+            times: one.times,
+        };
+        let question = |one: UnansweredQuestion| OpenQuestion {
+            text: one.text,
+            asked_at: one.asked_at,
+            conversation_id: one.conversation,
+        };
+        Self {
+            hours: more.hours.map(Vec::from).into(),
+            materials: more.materials.into_iter().map(material).collect(),
+            other_minutes: more.other_minutes,
+            cited_pages: more.cited_pages.into_iter().map(page).collect(),
+            unanswered: more.unanswered.into_iter().map(question).collect(),
+        }
+    }
+}
+
+impl From<Achievement> for AchievementNow {
+    fn from(one: Achievement) -> Self {
+        Self {
+            id: one.id,
+            name: one.name,
+            sentence: one.sentence,
+            unlocked_on: one.unlocked_on,
+            have: one.have,
+            need: one.need,
+        }
+    }
+}
+
+impl From<PeriodFigures> for PeriodNumbers {
+    fn from(period: PeriodFigures) -> Self {
+        Self {
+            study_sessions: period.study_sessions,
+            minutes: period.minutes,
+            mean_minutes: period.mean_minutes,
+            materials_opened: period.materials_opened,
+            materials_finished: period.materials_finished,
+            completion_percent: period.completion_percent,
+            questions: period.questions,
+            materials_added: period.materials_added,
+            pages_read: period.pages_read,
+            xp: period.xp,
+            level: period.level,
+            current_streak_days: period.current_streak_days,
+            longest_streak_days: period.longest_streak_days,
+            active_days: period.active_days,
+            achievements: period.achievements,
+        }
+    }
 }
 
 impl From<Overview> for LearningOverview {
     fn from(overview: Overview) -> Self {
         Self {
             days: overview.days,
-            study_sessions: overview.study_sessions,
-            minutes: overview.minutes,
-            questions: overview.questions,
-            materials_added: overview.materials_added,
-            pages_read: overview.pages_read,
-            active_days: overview.active_days,
-            xp: overview.xp,
+            current: overview.current.into(),
+            before: overview.before.into(),
             standing: overview.standing.into(),
             has_activity: overview.has_activity,
         }
@@ -175,6 +333,7 @@ impl From<DayActivity> for HeatmapDay {
             activities: day.activities,
             minutes: day.minutes,
             xp: day.xp,
+            frozen: day.frozen,
         }
     }
 }
@@ -186,6 +345,7 @@ impl From<DayActivity> for ProgressDay {
             xp: day.xp,
             xp_total: day.xp_total,
             frozen: day.frozen,
+            streak_days: day.streak_days,
         }
     }
 }
@@ -276,6 +436,58 @@ pub async fn progress(
         })
     };
     kept(&app, &headers, profile.id, "progress", days, progress).await
+}
+
+/// Hours, documents, cited pages, open questions
+#[utoipa::path(
+    get, path = "/api/analytics/learning/more", tag = "Analytics", operation_id = "learning_more",
+    params(
+        OverviewQuery,
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of the answer you have."),
+    ),
+    responses(
+        (status = 200, description = "Where the time went.", body = LearningMore, headers(("ETag" = String))),
+        (status = 304, description = "You have this answer already."),
+        (status = 400, description = "A parameter cannot be read.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A parameter is out of its bounds.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn more(
+    State(app): State<AppState>,
+    Reader(profile): Reader,
+    Parameters(query): Parameters<OverviewQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let days = within("days", query.days, 1, DAYS_MAX)?;
+    let more = async {
+        let more = app.services.analytics.more(profile.id, days).await?;
+        Ok(LearningMore::from(more))
+    };
+    kept(&app, &headers, profile.id, "more", days, more).await
+}
+
+/// Achievements
+#[utoipa::path(
+    get, path = "/api/analytics/gamification/achievements", tag = "Analytics", operation_id = "gamification_achievements",
+    params(
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of the answer you have."),
+    ),
+    responses(
+        (status = 200, description = "All there are, unlocked or not.", body = GamificationAchievements, headers(("ETag" = String))),
+        (status = 304, description = "You have this answer already."),
+    )
+)]
+pub async fn achievements(
+    State(app): State<AppState>,
+    Reader(profile): Reader,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let achievements = async {
+        let all = app.services.analytics.achievements(profile.id).await?;
+        let achievements = all.into_iter().map(AchievementNow::from).collect();
+        Ok(GamificationAchievements { achievements })
+    };
+    kept(&app, &headers, profile.id, "achievements", 0, achievements).await
 }
 
 /// The answer to one question about a period. It holds until something happens, and at most until a

@@ -57,6 +57,8 @@ const EVERYWHERE: [(&str, &str); 5] = [
         analytics::overview,
         analytics::heatmap,
         analytics::progress,
+        analytics::more,
+        analytics::achievements,
     ),
     components(schemas(Problem)),
     modifiers(&Common),
@@ -64,7 +66,7 @@ const EVERYWHERE: [(&str, &str); 5] = [
     tags(
         (name = "Materials", description = "The documents of your library."),
         (name = "Search", description = "The passages that fit a question."),
-        (name = "Analytics", description = "Study time, XP and streaks."),
+        (name = "Analytics", description = "Study time, XP, streaks and achievements."),
     ),
 )]
 pub struct Description;

@@ -1,0 +1,61 @@
+import { expect, test } from "@playwright/test";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
+/** As cargo-leptos leaves them: each hashed by itself, before the names inside were rewritten. */
+const LOADER = "loaderloaderloaderload";
+const MAIN = "mainmainmainmainmainma";
+const CHUNK = "chunkchunkchunkchunkch";
+const WASM = "wasmwasmwasmwasmwasmwa";
+
+/** A small made-up site with `sentence` in one chunk, finished; its files by their names. */
+function finished(sentence: string): Map<string, string> {
+  const folder = mkdtempSync(join(tmpdir(), "studyin-site-"));
+  const pkg = join(folder, "site/pkg");
+  mkdirSync(pkg, { recursive: true });
+  const files = {
+    [`site/pkg/app.${MAIN}.js`]: `import "./__wasm_split.${LOADER}.js"; export const wasm = "app.${WASM}.wasm";`,
+    [`site/pkg/__wasm_split.${LOADER}.js`]: `import "./app.${MAIN}.js"; fetch("chunk_0.${CHUNK}.wasm");`,
+    [`site/pkg/app.${WASM}.wasm`]: `imports ./__wasm_split.${LOADER}.js`,
+    [`site/pkg/chunk_0.${CHUNK}.wasm`]: sentence,
+    "site/pkg/app.stylestylestylestylest.css": "a{}",
+    "site/offline.html": `<link rel="stylesheet" href="/pkg/app.css">`,
+    "site/sw.js": readFileSync(join(ROOT, "public/sw.js"), "utf8"),
+    "hash.txt": `js: ${MAIN}\nwasm: ${WASM}\ncss: stylestylestylestylest\nsplit: ${LOADER}\n`,
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const script = join(ROOT, "scripts/finish-site.mjs");
+  execFileSync(process.execPath, [script, join(folder, "site"), join(folder, "hash.txt")]);
+  const found = new Map(readdirSync(pkg).map((name) => [name, readFileSync(join(pkg, name), "latin1")]));
+  for (const name of ["sw.js", "offline.html"]) found.set(name, readFileSync(join(folder, "site", name), "utf8"));
+  rmSync(folder, { recursive: true });
+  return found;
+}
+
+test("a changed string gives every script of a build another name, so that a full cache never mixes two builds", () => {
+  const [before, after] = [finished("one"), finished("two")];
+  const scripts = (build: Map<string, string>) => [...build.keys()].filter((name) => /\.[\w-]{22}\.(js|wasm)$/.test(name));
+  expect(scripts(before)).toHaveLength(4);
+  // Whatever a browser has kept of the first build, the second asks for none of it.
+  expect(scripts(after).filter((name) => before.has(name))).toEqual([]);
+  for (const build of [before, after]) {
+    for (const [name, text] of build) {
+      for (const [named] of text.matchAll(/(?:app|__wasm_split|chunk_0)\.[\w-]{22}\.(?:js|wasm|css)/g)) {
+        expect(build.has(named), `${name} names ${named}`).toBe(true);
+      }
+    }
+  }
+});
+
+test("the same sources give the same names, and a build is told by its service worker", () => {
+  const [one, again, other] = [finished("one"), finished("one"), finished("two")];
+  expect([...again.keys()]).toEqual([...one.keys()]);
+  expect(again.get("sw.js")).toBe(one.get("sw.js"));
+  expect(other.get("sw.js")).not.toBe(one.get("sw.js"));
+  expect(one.get("sw.js")).toMatch(/^const SHELL = \["\/pkg\/app\./m);
+  expect(one.get("offline.html")).toContain("/pkg/app.stylestylestylestylest.css");
+});

@@ -1,0 +1,221 @@
+//! What is kept while things happen equals what is counted again from the events, row by row.
+
+use super::*;
+use proptest::test_runner::{Config, TestRunner};
+use recount::recount;
+
+/// Histories the property is tried on.
+const HISTORIES: u32 = 1_000;
+/// Every table that is counted again, each row as one text.
+const TABLES: [&str; 7] = [
+    "SELECT 'session ' || quote(id) || started_at || ' ' || last_activity_at || time_zone || local_date
+     FROM study_sessions WHERE user_id = $1 ORDER BY 1",
+    "SELECT 'day ' || local_date || ' ' || activities || ' ' || questions || ' ' || materials_added || ' '
+         || pages_read || ' ' || study_sessions || ' ' || study_seconds || ' ' || xp || ' '
+         || materials_finished || ' ' || achievements || ' ' || active_hours
+     FROM daily_activity WHERE user_id = $1 ORDER BY 1",
+    "SELECT 'hour ' || local_date || ' ' || hour || ' ' || study_seconds
+     FROM hourly_activity WHERE user_id = $1 ORDER BY 1",
+    "SELECT 'material ' || local_date || ' ' || quote(material_id) || ' ' || study_seconds
+     FROM material_activity WHERE user_id = $1 ORDER BY 1",
+    "SELECT 'opened ' || quote(material_id) FROM opened_materials WHERE user_id = $1 ORDER BY 1",
+    "SELECT 'award ' || natural_key || ' ' || awarded_at || ' ' || local_date || ' ' || xp
+     FROM awards WHERE user_id = $1 ORDER BY 1",
+    "SELECT 'achievement ' || achievement || ' ' || unlocked_at || ' ' || local_date
+     FROM achievements WHERE user_id = $1 ORDER BY 1",
+];
+
+/// One step of a random life.
+#[derive(Clone, Debug)]
+enum Step {
+    Ask,
+    Upload(u8),
+    Read(u8, u8),
+    Keep(u8, u8),
+    /// Deletes a document with all that hangs on it.
+    Delete(u8),
+    Move(Tz),
+}
+
+fn zones() -> impl Strategy<Value = Tz> {
+    prop_oneof![
+        Just(Tz::Europe__Berlin),
+        Just(Tz::America__New_York),
+        Just(Tz::Asia__Kolkata),
+        Just(Tz::Pacific__Auckland),
+    ]
+}
+
+/// Evenings before clocks change in one of the zones, and a plain day.
+fn starts() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        Just("2026-03-28T21:00:00Z"),
+        Just("2026-10-24T21:00:00Z"),
+        Just("2026-03-08T03:00:00Z"),
+        Just("2026-11-01T03:00:00Z"),
+        Just("2026-04-04T11:00:00Z"),
+        Just("2026-09-26T11:00:00Z"),
+        Just("2026-06-01T12:00:30.5Z"),
+    ]
+}
+
+fn lives() -> impl Strategy<Value = Vec<(i64, Step)>> {
+    let pause = prop_oneof![
+        3 => 0_i64..120,
+        3 => 120_i64..1_000,
+        2 => 1_000_i64..100_000,
+        // A clock that is set back.
+        1 => -600_i64..0,
+    ];
+    let step = prop_oneof![
+        5 => Just(Step::Ask),
+        1 => (0_u8..3).prop_map(Step::Upload),
+        4 => (0_u8..3, 1_u8..4).prop_map(|(book, page)| Step::Read(book, page)),
+        4 => (0_u8..3, 1_u8..4).prop_map(|(book, page)| Step::Keep(book, page)),
+        1 => (0_u8..3).prop_map(Step::Delete),
+        1 => zones().prop_map(Step::Move),
+    ];
+    proptest::collection::vec((pause, step), 1..40)
+}
+
+/// One student among many, with the documents she has at the moment.
+struct Life<'a> {
+    desk: &'a Desk,
+    user: UserId,
+    books: [Option<MaterialId>; 3],
+    steps: u128,
+}
+
+impl Life<'_> {
+    async fn step(&mut self, step: &Step) {
+        self.steps += 1;
+        let id = self.user.uuid().as_u128() * 100_000 + self.steps * 100;
+        let what = match *step {
+            Step::Ask => Activity::Question {
+                message: MessageId::new(Uuid::from_u128(id)),
+            },
+            Step::Upload(book) => {
+                let slot = &mut self.books[usize::from(book)];
+                let id = id + u128::from(book);
+                if slot.is_none() {
+                    *slot = Some(self.desk.add_material(self.user, id, 3).await);
+                }
+                added(id)
+            }
+            Step::Read(book, page) => match self.books[usize::from(book)] {
+                Some(material) => Activity::PageRead {
+                    material,
+                    page: page.into(),
+                },
+                None => return,
+            },
+            Step::Keep(book, page) => match self.books[usize::from(book)] {
+                Some(material) => Activity::Reading {
+                    material,
+                    page: page.into(),
+                },
+                None => return,
+            },
+            Step::Delete(book) => {
+                if let Some(material) = self.books[usize::from(book)].take() {
+                    self.desk.delete_material(material).await;
+                }
+                return;
+            }
+            Step::Move(zone) => return self.change_zone(zone).await,
+        };
+        self.desk
+            .analytics
+            .record(self.user, what)
+            .await
+            .expect("recorded");
+    }
+
+    async fn change_zone(&self, zone: Tz) {
+        let mut tx = self.desk.db.write().await.expect("a transaction");
+        sqlx::query("UPDATE users SET time_zone = $2 WHERE id = $1")
+            .bind(self.user.uuid())
+            .bind(zone.name())
+            .execute(&mut *tx)
+            .await
+            .expect("moved");
+        tx.commit().await.expect("kept");
+    }
+
+    async fn rows(&self) -> Vec<String> {
+        let mut rows = Vec::new();
+        for table in TABLES {
+            let more: Vec<String> = sqlx::query_scalar(table)
+                .bind(self.user.uuid())
+                .fetch_all(self.desk.db.read())
+                .await
+                .expect("rows");
+            rows.extend(more);
+        }
+        rows
+    }
+}
+
+#[test]
+fn a_thousand_random_histories_are_counted_again_to_the_same_rows() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let desk = runtime.block_on(async {
+        let desk = Desk::new("UTC", "2026-01-01T00:00:00Z").await;
+        desk.db.forget_durability().await.expect("a setting");
+        desk
+    });
+    let students = std::cell::Cell::new(1_000);
+    let mut runner = TestRunner::new(Config {
+        cases: HISTORIES,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let outcome = runner.run(&(zones(), starts(), lives()), |(zone, start, life)| {
+        students.set(students.get() + 1);
+        let (kept, again) = runtime.block_on(async {
+            let user = UserId::new(Uuid::from_u128(students.get()));
+            desk.add_student(user, zone.name()).await;
+            desk.set(start);
+            let mut student = Life {
+                desk: &desk,
+                user,
+                books: [None; 3],
+                steps: 0,
+            };
+            for (pause, step) in &life {
+                desk.pass(TimeDelta::seconds(*pause));
+                student.step(step).await;
+            }
+            let kept = student.rows().await;
+            recount(&desk.db, user).await.expect("counted");
+            (kept, student.rows().await)
+        });
+        prop_assert_eq!(kept, again);
+        Ok(())
+    });
+    outcome.expect("the same rows");
+}
+
+#[tokio::test]
+async fn a_recount_of_an_older_version_is_done_once() {
+    let desk = Desk::new("UTC", "2026-03-02T10:00:00Z").await;
+    desk.ask(1).await;
+    let before = desk.overview().await;
+    let mut tx = desk.db.write().await.expect("a transaction");
+    for change in [
+        "DELETE FROM daily_activity WHERE user_id = $1",
+        "INSERT INTO activity_recounts (user_id) VALUES ($1)",
+    ] {
+        let query = sqlx::query(change).bind(desk.user.uuid());
+        query.execute(&mut *tx).await.expect("changed");
+    }
+    tx.commit().await.expect("kept");
+    assert!(!desk.overview().await.has_activity);
+    recount::catch_up(&desk.db).await.expect("counted");
+    assert_eq!(desk.overview().await, before);
+    let due = activity::recount::due(&desk.db).await;
+    assert!(due.expect("a list").is_empty());
+}

@@ -1,0 +1,80 @@
+//! `GET /copies/...`: a document or a conversation as one page without scripts of its own, which a
+//! student may keep in her browser. It reads by the ports, as the pages do, and knows no cache: the
+//! browser decides what it keeps.
+
+use super::{headers::STILL_POLICY, problem::Problem, session::SignedIn, state::AppState};
+use app::{
+    error::AppError,
+    model::{
+        id::{ConversationId, MaterialId},
+        material::{HighlightRequest, MaterialState, PageView},
+    },
+    pages::copy::{self, Frame},
+};
+use axum::{
+    extract::{Path, State},
+    http::{HeaderValue, header},
+    response::{Html, IntoResponse, Response},
+};
+
+/// Pages in one copy; a longer document ends there and says so. 2,000 pages are about 6 MB of text.
+const COPY_PAGES_MAX: u32 = 2_000;
+
+/// `GET /copies/library/{id}`: the text of a document.
+pub async fn material(
+    State(app): State<AppState>,
+    SignedIn(profile): SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id: MaterialId = id.parse().map_err(|_| AppError::not_found("material"))?;
+    let materials = &app.services.materials;
+    let material = materials.get(profile.id, id).await?;
+    let readable = match material.state {
+        MaterialState::Ready => material.page_count.unwrap_or_default(),
+        _ => material.pages_searchable,
+    };
+    let mut pages: Vec<PageView> = Vec::new();
+    for number in 1..=readable.min(COPY_PAGES_MAX) {
+        let highlight = HighlightRequest::default();
+        match materials.page(profile.id, id, number, highlight).await {
+            Ok(page) => pages.push(page),
+            // A page that could not be read has no text.
+            Err(error) if error.status() == 404 => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let frame = Frame {
+        student: profile.id,
+        style: &app.assets.style,
+    };
+    let is_cut = readable > COPY_PAGES_MAX;
+    Ok(still(copy::material_html(&frame, &material, pages, is_cut)))
+}
+
+/// `GET /copies/coach/{id}`: the questions and answers of a conversation.
+pub async fn conversation(
+    State(app): State<AppState>,
+    SignedIn(profile): SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id: ConversationId = id
+        .parse()
+        .map_err(|_| AppError::not_found("conversation"))?;
+    let conversation = app.services.coach.conversation(profile.id, id).await?;
+    let frame = Frame {
+        student: profile.id,
+        style: &app.assets.style,
+    };
+    Ok(still(copy::conversation_html(&frame, conversation)))
+}
+
+fn still(html: String) -> Response {
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, STILL_POLICY),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, no-store"),
+        ),
+    ];
+    (headers, Html(html)).into_response()
+}

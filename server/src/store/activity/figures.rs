@@ -1,0 +1,166 @@
+//! What the pages read. None of these queries looks at events: a year costs the same however busy it
+//! was.
+
+use super::{SELECT_DAYS, count, date_of, local_date};
+use crate::{
+    analytics::figures::{Day, Opened},
+    store::{Db, StoreError, Stored, look::time},
+};
+use app::model::{
+    analytics::{CitedPage, UnansweredQuestion},
+    id::{ConversationId, MaterialId, UserId},
+};
+use chrono::NaiveDate;
+use rusqlite::Row;
+use uuid::Uuid;
+
+/// First and last day of a period.
+pub type Period = (NaiveDate, NaiveDate);
+
+/// All days with anything on them, oldest first: at most one row for each day of the account.
+pub async fn history(db: &Db, user: UserId) -> Stored<Vec<Day>> {
+    let days = db.look("history", SELECT_DAYS, &[&user.uuid()], |row| {
+        let number = |column: usize| row.get(column).map(count);
+        let text = row.get_ref(0)?.as_str()?;
+        let date = local_date(text);
+        let day = Day {
+            date: date.unwrap_or_default(),
+            activities: number(1)?,
+            questions: number(2)?,
+            materials_added: number(3)?,
+            pages_read: number(4)?,
+            study_sessions: number(5)?,
+            study_seconds: number(6)?,
+            xp: number(7)?,
+            materials_finished: number(8)?,
+            achievements: number(9)?,
+            active_hours: number(10)?,
+        };
+        Ok(date.map(|_| day).ok_or_else(|| text.to_owned()))
+    })?;
+    let days: Result<Vec<Day>, String> = days.into_iter().collect();
+    days.map_err(|value| StoreError::Corrupt {
+        column: "daily_activity.local_date",
+        value,
+    })
+}
+
+/// How many documents were read in a period, and in another.
+pub async fn opened(db: &Db, user: UserId, [current, before]: [Period; 2]) -> Stored<Opened> {
+    let [a, b, c, d] = [current.0, current.1, before.0, before.1].map(|date| date.to_string());
+    let found = db.look_for(
+        "opened materials",
+        "SELECT sum(EXISTS (SELECT 1 FROM material_activity AS read
+                            WHERE read.user_id = $1 AND read.material_id = opened_materials.material_id
+                              AND read.local_date BETWEEN $2 AND $3)),
+                sum(EXISTS (SELECT 1 FROM material_activity AS read
+                            WHERE read.user_id = $1 AND read.material_id = opened_materials.material_id
+                              AND read.local_date BETWEEN $4 AND $5))
+         FROM opened_materials WHERE user_id = $1",
+        &[&user.uuid(), &a, &b, &c, &d],
+        |row| {
+            let number = |column: usize| {
+                let sum: Option<i64> = row.get(column)?;
+                Ok::<_, rusqlite::Error>(count(sum.unwrap_or_default()))
+            };
+            Ok(Opened {
+                current: number(0)?,
+                before: number(1)?,
+            })
+        },
+    )?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Seconds of study by date and hour.
+pub async fn hours(
+    db: &Db,
+    user: UserId,
+    (first, last): Period,
+) -> Stored<Vec<(NaiveDate, u32, i64)>> {
+    let rows = db.look(
+        "hours",
+        "SELECT local_date, hour, study_seconds FROM hourly_activity
+         WHERE user_id = $1 AND local_date BETWEEN $2 AND $3",
+        &[&user.uuid(), &first.to_string(), &last.to_string()],
+        |row| {
+            Ok((
+                local_date(row.get_ref(0)?.as_str()?),
+                row.get(1)?,
+                row.get(2)?,
+            ))
+        },
+    )?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|(date, hour, seconds)| Some((date?, hour, seconds)))
+        .collect())
+}
+
+/// Seconds of study by document, the longest first. A document that is gone has no title.
+pub async fn materials(
+    db: &Db,
+    user: UserId,
+    (first, last): Period,
+) -> Stored<Vec<(MaterialId, Option<String>, i64)>> {
+    db.look(
+        "time by material",
+        "SELECT read.material_id, materials.title, sum(read.study_seconds) AS seconds
+         FROM material_activity AS read
+         LEFT JOIN materials ON materials.id = read.material_id AND materials.user_id = read.user_id
+         WHERE read.user_id = $1 AND read.local_date BETWEEN $2 AND $3
+         GROUP BY read.material_id ORDER BY seconds DESC, read.material_id",
+        &[&user.uuid(), &first.to_string(), &last.to_string()],
+        |row| Ok((MaterialId::new(row.get(0)?), row.get(1)?, row.get(2)?)),
+    )
+}
+
+/// The pages that answers point to most often, at most so many.
+pub async fn cited_pages(db: &Db, user: UserId, limit: i64) -> Stored<Vec<CitedPage>> {
+    db.look(
+        "cited pages",
+        "SELECT cited_pages.material_id, materials.title, cited_pages.page_number, cited_pages.times
+         FROM cited_pages JOIN materials ON materials.id = cited_pages.material_id
+         WHERE cited_pages.user_id = $1 AND materials.user_id = $1
+         ORDER BY cited_pages.times DESC LIMIT $2",
+        &[&user.uuid(), &limit],
+        |row| {
+            Ok(CitedPage {
+                material: MaterialId::new(row.get(0)?),
+                title: row.get(1)?,
+                page: count(row.get(2)?),
+                times: count(row.get(3)?),
+            })
+        },
+    )
+}
+
+/// The latest questions on which the materials said nothing, newest first.
+pub async fn unanswered(db: &Db, user: UserId, limit: i64) -> Stored<Vec<UnansweredQuestion>> {
+    db.look(
+        "unanswered questions",
+        "SELECT text, created_at, conversation_id FROM messages
+         WHERE user_id = $1 AND not_covered ORDER BY created_at DESC LIMIT $2",
+        &[&user.uuid(), &limit],
+        |row| {
+            Ok(UnansweredQuestion {
+                text: row.get(0)?,
+                asked_at: time(row, 1)?,
+                conversation: ConversationId::new(row.get::<_, Uuid>(2)?),
+            })
+        },
+    )
+}
+
+/// The achievements a student has unlocked, with their dates.
+pub async fn achievements(db: &Db, user: UserId) -> Stored<Vec<(String, NaiveDate)>> {
+    let rows = db.look(
+        "achievements",
+        "SELECT achievement, local_date FROM achievements WHERE user_id = $1 ORDER BY unlocked_at, achievement",
+        &[&user.uuid()],
+        |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?)),
+    )?;
+    rows.into_iter()
+        .map(|(id, date)| Ok((id, date_of(&date, "achievements.local_date")?)))
+        .collect()
+}
