@@ -179,7 +179,7 @@ async function visit(context, route, slow) {
   await settled(page);
   const figures = await page.evaluate(read);
   // What the click below brings is no longer the first visit's.
-  const asked = [...files];
+  const asked = [...files, ...context.serviceWorkers().map((worker) => worker.url())];
   await devtools.send("HeapProfiler.collectGarbage");
   const { metrics } = await devtools.send("Performance.getMetrics");
   figures.heap_bytes = metrics.find(({ name }) => name === "JSHeapUsedSize")?.value ?? null;

@@ -46,7 +46,7 @@ note "Rust tests took $(elapsed $((SECONDS - started)))"
 
 npm_install end2end
 scripts/browser.sh
-say "Browser tests (about 2 minutes)"
+say "Browser tests (about 4 minutes)"
 browser_log="$ROOT/target/browser-tests.log"
 (cd end2end && node_modules/.bin/tsc --noEmit) || failed="${failed:+$failed, }types of the browser tests"
 (cd end2end && node_modules/.bin/playwright test </dev/null) 2>&1 | tee "$browser_log" ||
