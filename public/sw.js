@@ -23,6 +23,7 @@ const QUESTIONS_MAX = 20;
 /** Longest an answer may take, in milliseconds, before the next question is asked. */
 const ANSWER_MAX_MS = 120_000;
 const SYNC = "questions";
+const DATABASE = "studyin";
 
 self.addEventListener("install", (event) => event.waitUntil(fillShell()));
 self.addEventListener("activate", (event) => event.waitUntil(takeOver()));
@@ -52,7 +53,9 @@ self.addEventListener("fetch", (event) => {
   const isHere = url.origin === location.origin;
   if (request.mode === "navigate") {
     if (isHere && request.method === "GET") event.respondWith(openPage(event, url));
-    else if (isHere && url.pathname === "/logout") event.respondWith(logOut(request));
+    // The browser sends it itself, so that it also obeys the answer's Clear-Site-Data. Who wants to log
+    // out has nothing left here even if the server could not be told.
+    else if (isHere && url.pathname === "/logout") event.waitUntil(forgetEverybody());
   } else if (request.method === "GET") {
     const path = builtPath(url);
     if (path) event.respondWith(openFile(event, ASSETS + path, true));
@@ -93,10 +96,9 @@ async function openFile(event, address, isBuilt) {
   return answer;
 }
 
-async function logOut(request) {
-  const answer = await fetch(request);
+async function forgetEverybody() {
   await forgetAllBut(undefined);
-  return answer;
+  indexedDB.deleteDatabase(DATABASE);
 }
 
 /** Removes what is private, of everybody or of everybody else. */
@@ -189,7 +191,7 @@ function stored() {
 /** One request to the table of questions. */
 function change(request) {
   return new Promise((resolve, reject) => {
-    const opening = indexedDB.open("studyin", 1);
+    const opening = indexedDB.open(DATABASE, 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore("questions", { keyPath: "id" });
     opening.onerror = () => reject(opening.error);
     opening.onsuccess = () => {

@@ -15,6 +15,7 @@ import path from "node:path";
 import process from "node:process";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { png } from "./icons.mjs";
+import { shortened } from "./short-names.mjs";
 import { transformSync } from "../frontend/node_modules/esbuild/lib/main.js";
 
 const [site, hashFile] = process.argv.slice(2);
@@ -28,7 +29,7 @@ const COMPRESSIBLE = /\.(js|wasm|json|css|svg|txt|webmanifest|html|xml)$/;
 const COMPRESS_FROM_BYTES = 256;
 
 /** What the service worker holds ready beside the built files. */
-const WORKER_SHELL = ["/offline.html", "/offline.js", "/favicon.svg", "/icon.svg", "/site.webmanifest"];
+const WORKER_SHELL = ["/offline.html", "/offline.js", "/ahead.js", "/favicon.svg", "/icon.svg", "/site.webmanifest"];
 
 const shortHash = (...parts) => {
   const hash = createHash("md5");
@@ -45,6 +46,13 @@ for (const name of readdirSync(pkg)) {
     writeFileSync(file, code);
   }
 }
+
+const [mainWasm, mainScript] = ["wasm", "js"].map((kind) =>
+  path.join(pkg, readdirSync(pkg).find((name) => new RegExp(`^app\\..*\\.${kind}$`).test(name))),
+);
+const main = shortened(readFileSync(mainWasm), readFileSync(mainScript, "utf8"));
+writeFileSync(mainWasm, main.wasm);
+writeFileSync(mainScript, main.script);
 
 const names = readdirSync(pkg).filter((name) => HASHED.test(name)).sort();
 const contents = new Map(names.map((name) => [name, readFileSync(path.join(pkg, name))]));

@@ -41,7 +41,7 @@ use pages::{
     library::LibraryRoute, login::LoginRoute, not_found::NotFound, reader::ReaderRoute,
     settings::SettingsRoute, signup::SignupRoute,
 };
-use ports::{AssetRoot, CurrentUser, FormState, PlainPage};
+use ports::{CurrentUser, FormState, PageFiles, PlainPage};
 use widgets::frame::Chrome;
 
 /// The HTML document around [`App`].
@@ -52,7 +52,9 @@ use widgets::frame::Chrome;
 pub fn shell(options: LeptosOptions) -> AnyView {
     let student = use_context::<CurrentUser>().and_then(|user| user.0);
     let plain = student.is_none() || use_context::<PlainPage>().is_some();
-    let root = use_context::<AssetRoot>().map(|root| root.0);
+    let files = use_context::<PageFiles>();
+    let chunks = files.as_ref().map(|files| files.chunks.clone());
+    let root = files.and_then(|files| files.root);
     let student = student.map(|student| student.id.to_string());
     let file_max_bytes = use_context::<FormState>()
         .map(|form| form.file_max_bytes)
@@ -73,9 +75,11 @@ pub fn shell(options: LeptosOptions) -> AnyView {
                 {(!plain).then(|| view! { <script src="/vitals.js" defer fetchpriority="low"></script> })}
                 {(!plain).then(|| view! {
                     <meta name="student" content=student />
+                    <meta name="chunks" content=chunks />
                     {root.clone().map(|root| view! { <meta name="assets" content=root /> })}
                     <AutoReload options=options.clone() />
                     <HydrationScripts options=options.clone() root=root.unwrap_or_default() />
+                    <script type="module" src="/ahead.js"></script>
                     <script type="module" src="/offline.js"></script>
                 })}
                 <MetaTags />

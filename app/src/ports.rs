@@ -232,10 +232,14 @@ pub struct RefusedFile {
 #[derive(Clone)]
 pub struct AnswerStatus(pub Arc<dyn Fn(u16) + Send + Sync>);
 
-/// Where the built files lie when that is not this server: what comes before `/pkg`. Provided as
-/// context by the server.
+/// Where a page finds its built files. Provided as context by the server.
 #[derive(Clone, Debug)]
-pub struct AssetRoot(pub String);
+pub struct PageFiles {
+    /// What comes before `/pkg` when they do not lie on this server.
+    pub root: Option<String>,
+    /// Address of the list of each lazy page's files.
+    pub chunks: String,
+}
 
 /// Marks a page that must work as plain HTML forms and therefore ships no script: sign-in and
 /// sign-up. Provided as context by the server.

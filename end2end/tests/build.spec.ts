@@ -12,15 +12,27 @@ const MAIN = "mainmainmainmainmainma";
 const CHUNK = "chunkchunkchunkchunkch";
 const WASM = "wasmwasmwasmwasmwasmwa";
 
+/** The shortest WASM that imports a function of each module. */
+function importing(...modules: string[]): Buffer {
+  const text = (words: string): Buffer => Buffer.concat([Buffer.of(words.length), Buffer.from(words)]);
+  const imports = Buffer.concat(modules.map((module) => Buffer.concat([text(module), text("__wbg_call_0123456789abcdef"), Buffer.of(0, 0)])));
+  return Buffer.concat([
+    Buffer.from("\0asm\x01\0\0\0", "latin1"),
+    Buffer.of(1, 4, 1, 0x60, 0, 0),
+    Buffer.of(2, imports.length + 1, modules.length),
+    imports,
+  ]);
+}
+
 /** A small made-up site with `sentence` in one chunk, finished; its files by their names. */
 function finished(sentence: string): Map<string, string> {
   const folder = mkdtempSync(join(tmpdir(), "studyin-site-"));
   const pkg = join(folder, "site/pkg");
   mkdirSync(pkg, { recursive: true });
   const files = {
-    [`site/pkg/app.${MAIN}.js`]: `import "./__wasm_split.${LOADER}.js"; export const wasm = "app.${WASM}.wasm";`,
+    [`site/pkg/app.${MAIN}.js`]: `import "./__wasm_split.${LOADER}.js"; export const wasm = "app.${WASM}.wasm", glue = { "./app_bg.js": { __wbg_call_0123456789abcdef() {} } };`,
     [`site/pkg/__wasm_split.${LOADER}.js`]: `import "./app.${MAIN}.js"; fetch("chunk_0.${CHUNK}.wasm");`,
-    [`site/pkg/app.${WASM}.wasm`]: `imports ./__wasm_split.${LOADER}.js`,
+    [`site/pkg/app.${WASM}.wasm`]: importing(`./__wasm_split.${LOADER}.js`, "./app_bg.js"),
     [`site/pkg/chunk_0.${CHUNK}.wasm`]: sentence,
     "site/pkg/app.stylestylestylestylest.css": "a{}",
     "site/offline.html": `<link rel="stylesheet" href="/pkg/app.css">`,
@@ -58,4 +70,13 @@ test("the same sources give the same names, and a build is told by its service w
   expect(other.get("sw.js")).not.toBe(one.get("sw.js"));
   expect(one.get("sw.js")).toMatch(/^const SHELL = \["\/pkg\/app\./m);
   expect(one.get("offline.html")).toContain("/pkg/app.stylestylestylestylest.css");
+});
+
+test("what the main WASM imports has the same short names in it and in its script", () => {
+  const build = finished("one");
+  const file = (kind: string) => [...build].find(([name]) => name.startsWith("app.") && name.endsWith(kind))?.[1] ?? "";
+  const [split, glue] = WebAssembly.Module.imports(new WebAssembly.Module(Buffer.from(file(".wasm"), "latin1")));
+  expect(split?.name).toBe("__wbg_call_0123456789abcdef");
+  expect(file(".js")).toContain(`${glue?.name}() {}`);
+  expect(file(".js")).not.toContain("0123456789abcdef");
 });

@@ -62,7 +62,7 @@ test("nothing private is kept without being chosen", async ({ student }) => {
   }
   const { caches } = await keptByBrowser(page);
   expect(Object.keys(caches)).toEqual([expect.stringMatching(/^shell-/)]);
-  const shell = ["/offline.html", "/offline.js", "/favicon.svg", "/icon.svg", "/site.webmanifest"];
+  const shell = ["/ahead.js", "/offline.html", "/offline.js", "/favicon.svg", "/icon.svg", "/site.webmanifest"];
   const others = Object.values(caches).flat().filter((path) => !path.startsWith("/pkg/") && !shell.includes(path));
   expect(others).toEqual([]);
 });

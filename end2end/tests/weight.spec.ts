@@ -160,3 +160,26 @@ test("an idle page asks for nothing", async ({ student }) => {
   await page.waitForTimeout(10_000);
   expect(urls).toEqual([]);
 });
+
+test("a page's files are fetched when its link is pointed at, and only then", async ({ student }) => {
+  const { page } = student;
+  await page.goto("/");
+  await hydrated(page);
+  await page.waitForLoadState("networkidle");
+  const urls = collectRequests(page);
+  await page.getByRole("navigation", { name: "Studyin" }).getByRole("link", { name: "Analytics" }).focus();
+  await expect.poll(() => urls.filter((url) => /analytics_route|echarts/.test(url)).length).toBe(2);
+  await page.waitForLoadState("networkidle");
+
+  await page.getByRole("navigation", { name: "Studyin" }).getByRole("link", { name: "Analytics" }).click();
+  await expect(page).toHaveURL(/\/analytics/);
+  await expect(page.getByRole("heading", { name: "Analytics", level: 1 })).toBeVisible();
+  // From the cache: each is asked for again, but not of the server.
+  const sizes = await page.evaluate(() =>
+    performance
+      .getEntriesByType("resource")
+      .filter(({ name }) => /analytics_route_view.*\.wasm/.test(name))
+      .map((entry) => (entry as PerformanceResourceTiming).transferSize),
+  );
+  expect(sizes.slice(1).every((size) => size === 0), String(sizes)).toBe(true);
+});

@@ -9,6 +9,8 @@ use leptos::config::LeptosOptions;
 #[derive(Clone, Debug)]
 pub struct Assets {
     pub style: String,
+    /// The list of each lazy page's files.
+    pub chunks: String,
     /// `Link` of a page without scripts.
     plain: HeaderValue,
     /// `Link` of a page with scripts.
@@ -33,16 +35,18 @@ impl Assets {
     /// `hashes` holds lines such as `css: WG5w...`; a file without one has none in its name.
     fn named(name: &str, folder: &str, hashes: &str, place: Option<&AssetBase>) -> Self {
         let base = place.map_or("", |place| place.base.as_str());
-        let address = |kind: &str| {
-            let hash = hashes
+        let hash_of = |what: &str| {
+            hashes
                 .lines()
                 .filter_map(|line| line.split_once(':'))
-                .find(|(of, _)| of.trim() == kind)
+                .find(|(of, _)| of.trim() == what)
                 .map(|(_, hash)| ".".to_owned() + hash.trim())
-                .unwrap_or_default();
-            format!("{base}/{folder}/{name}{hash}.{kind}")
+                .unwrap_or_default()
         };
+        let address = |kind: &str| format!("{base}/{folder}/{name}{}.{kind}", hash_of(kind));
         let (style, script, wasm) = (address("css"), address("js"), address("wasm"));
+        let list = hash_of("manifest");
+        let chunks = format!("{base}/{folder}/__wasm_split_manifest{list}.json");
         let reach = place
             .map(|place| format!("<{}>; rel=preconnect; crossorigin, ", place.origin))
             .unwrap_or_default();
@@ -57,6 +61,7 @@ impl Assets {
             plain: header(plain),
             whole: header(whole),
             style,
+            chunks,
         }
     }
 

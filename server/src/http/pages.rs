@@ -3,7 +3,7 @@
 use super::{forms, headers::page_policy, next, origin, session::Visitor, state::AppState};
 use app::{
     pages::home::{HomeHtml, problem_html},
-    ports::{AnswerStatus, AssetRoot, CurrentUser, FormState, PlainPage},
+    ports::{AnswerStatus, CurrentUser, FormState, PageFiles, PlainPage},
 };
 use axum::{
     Router,
@@ -88,12 +88,14 @@ pub async fn render(
         _ => None,
     };
     let assets = state.config.assets.clone();
+    let files = PageFiles {
+        root: assets.as_ref().map(|assets| assets.base.clone()),
+        chunks: state.assets.chunks.clone(),
+    };
     let has_scripts = !is_plain && visitor.0.is_some();
     let context = move || {
         ports();
-        if let Some(assets) = &assets {
-            provide_context(AssetRoot(assets.base.clone()));
-        }
+        provide_context(files.clone());
         if let Some(home) = &home {
             provide_context(home.clone());
         }

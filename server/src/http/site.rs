@@ -105,7 +105,7 @@ async fn served(state: &AppState, wanted: Request) -> Option<Response> {
             (ASK_AGAIN, policy)
         }
         "/offline.html" => (ASK_AGAIN, Some(headers::STILL_POLICY)),
-        "/offline.js" => (ASK_AGAIN, None),
+        "/offline.js" | "/ahead.js" => (ASK_AGAIN, None),
         _ if path.starts_with("/vendor/") => (ASK_AGAIN, None),
         _ => (AN_HOUR, None),
     };
