@@ -56,8 +56,12 @@ pub fn streak_days(history: &[Day], today: NaiveDate) -> Vec<NaiveDate> {
 
 /// Level, XP and streak on `today`.
 pub fn standing(history: &[Day], today: NaiveDate) -> Standing {
-    let streak = streak::of(&streak_days(history, today), today);
-    standing_with(history, today, &streak)
+    standing_with(history, today, &streak_on(history, today))
+}
+
+/// The streak as it stood on a day.
+fn streak_on(history: &[Day], today: NaiveDate) -> Streak {
+    streak::of(&streak_days(history, today), today)
 }
 
 fn standing_with(history: &[Day], today: NaiveDate, streak: &Streak) -> Standing {
@@ -94,24 +98,34 @@ pub fn periods(today: NaiveDate, days: u32) -> [(NaiveDate, NaiveDate); 2] {
 /// Figures of the `days` days that end with `today`, and of as many before.
 pub fn overview(history: &[Day], today: NaiveDate, days: u32, opened: Opened) -> Overview {
     let [current, before] = periods(today, days);
+    let streak = streak_on(history, today);
     Overview {
         days,
-        current: period(history, current, opened.current),
-        before: period(history, before, opened.before),
-        standing: standing(history, today),
+        current: period(history, current, opened.current, &streak),
+        before: period(
+            history,
+            before,
+            opened.before,
+            &streak_on(history, before.1),
+        ),
+        standing: standing_with(history, today, &streak),
         has_activity: history.iter().any(|day| day.activities > 0),
     }
 }
 
 /// Figures of one period, as they stood on its last day.
-fn period(history: &[Day], (first, last): (NaiveDate, NaiveDate), opened: u32) -> PeriodFigures {
+fn period(
+    history: &[Day],
+    (first, last): (NaiveDate, NaiveDate),
+    opened: u32,
+    streak: &Streak,
+) -> PeriodFigures {
     let begin = history.partition_point(|day| day.date < first);
     let end = history.partition_point(|day| day.date <= last);
     let (until, period) = (&history[..end], &history[begin.min(end)..end]);
     let study_sessions = sum(period, |day| day.study_sessions);
     let minutes = whole_minutes(sum(period, |day| day.study_seconds));
     let materials_finished = sum(period, |day| day.materials_finished);
-    let streak = streak::of(&streak_days(until, last), last);
     PeriodFigures {
         study_sessions,
         minutes,
@@ -139,7 +153,7 @@ pub fn days(history: &[Day], today: NaiveDate, days: u32) -> Vec<DayActivity> {
     let first = first_day(today, days);
     let counted = streak_days(history, today);
     let streak = streak::of(&counted, today);
-    let streak_on = |date: NaiveDate| {
+    let streak_at = |date: NaiveDate| {
         let first = *counted.first()?;
         let nth = usize::try_from((date - first).num_days()).ok()?;
         streak.history.get(nth).copied()
@@ -164,7 +178,7 @@ pub fn days(history: &[Day], today: NaiveDate, days: u32) -> Vec<DayActivity> {
                 xp: day.xp,
                 xp_total,
                 frozen: streak.frozen.binary_search(&date).is_ok(),
-                streak_days: streak_on(date).unwrap_or_default(),
+                streak_days: streak_at(date).unwrap_or_default(),
             }
         })
         .collect()

@@ -1,8 +1,8 @@
 //! The question story with a scripted provider, from the question to what a reload shows.
 
 use super::*;
-use crate::provider::chat::Answer;
-use app::model::id::MaterialId;
+use crate::{provider::chat::Answer, store::activity::figures};
+use app::model::{analytics::CitedPage, id::MaterialId};
 use async_trait::async_trait;
 use futures::stream;
 use tempfile::TempDir;
@@ -293,6 +293,33 @@ async fn what_the_materials_do_not_cover_is_said_without_asking_the_provider() {
             .starts_with("Your materials do not cover this")
     );
     assert!(reloaded.passages.is_empty() && reloaded.citations.is_empty());
+    let open = figures::unanswered(&desk.db, desk.user, 9).await.unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!(open[0].text, "Zugspitze Watzmann Großglockner?");
+    desk.coach
+        .delete(desk.user, open[0].conversation)
+        .await
+        .unwrap();
+    let open = figures::unanswered(&desk.db, desk.user, 9).await.unwrap();
+    assert!(open.is_empty());
+}
+
+#[tokio::test]
+async fn cited_pages_are_counted_as_long_as_their_answers_are_there() {
+    let desk = Desk::with(Script::Words(&["Five litres at rest [1]. Five [1]."])).await;
+    let cited = async || {
+        let pages = figures::cited_pages(&desk.db, desk.user, 9).await.unwrap();
+        let of = |page: &CitedPage| (page.material, page.page, page.times);
+        pages.iter().map(of).collect::<Vec<_>>()
+    };
+    desk.ask(None, QUESTION).await;
+    desk.ask(None, QUESTION).await;
+    assert_eq!(cited().await, [(desk.material, 1, 4)]);
+    let last = desk.coach.conversations(desk.user).await.unwrap()[0].id;
+    desk.coach.delete(desk.user, last).await.unwrap();
+    assert_eq!(cited().await, [(desk.material, 1, 2)]);
+    let unanswered = figures::unanswered(&desk.db, desk.user, 9).await.unwrap();
+    assert!(unanswered.is_empty());
 }
 
 #[tokio::test]

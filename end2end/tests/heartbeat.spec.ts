@@ -1,0 +1,47 @@
+import { expect, test } from "../support/fixtures";
+import { hydrated } from "../support/student";
+
+test("a reader says that somebody reads, falls silent without input, and goes on with the next", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page } = student;
+  const row = await student.upload();
+  const address = (await row.getByRole("link").first().getAttribute("href")) ?? "";
+  const calls: string[] = [];
+  page.on("request", (request) => {
+    const { pathname } = new URL(request.url());
+    if (pathname.startsWith("/api/")) calls.push(pathname);
+  });
+  const beats = () => calls.filter((path) => path === "/api/heartbeat").length;
+
+  await page.clock.install();
+  await page.goto(address);
+  await hydrated(page);
+  await page.clock.runFor(4_000);
+  await expect.poll(() => calls.filter((path) => path.endsWith("/record_page_read")).length).toBe(1);
+  await page.mouse.move(300, 300);
+  await page.clock.runFor(95_000);
+  await expect.poll(beats).toBe(3);
+
+  // Two minutes after the last input nobody reads any more.
+  await page.clock.runFor(60_000);
+  calls.length = 0;
+  await page.clock.runFor(60_000);
+  expect(calls).toEqual([]);
+  await page.mouse.move(320, 320);
+  await page.clock.runFor(31_000);
+  await expect.poll(beats).toBe(1);
+
+  // A hidden tab says so a last time and then nothing.
+  const show = (state: string) =>
+    page.evaluate((state) => {
+      Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, state);
+  await show("hidden");
+  await expect.poll(beats).toBe(2);
+  await page.clock.runFor(90_000);
+  expect(beats()).toBe(2);
+  await show("visible");
+  await page.clock.runFor(31_000);
+  await expect.poll(beats).toBe(3);
+});
