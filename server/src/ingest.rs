@@ -406,6 +406,7 @@ impl Ingest {
         }
         metrics::counter!("ingest_pages_read_total").increment(0);
         metrics::counter!("ingest_texts_embedded_total").increment(0);
+        metrics::gauge!("ingest_orphans").set(0.0);
         let sweeping = tokio::spawn(sweep::nightly(
             self.shop.db.clone(),
             self.shop.files.clone(),
