@@ -212,11 +212,11 @@ fn said_of_hours(page: &AnalyticsPage) -> String {
     }
 }
 
-/// Reads the figures again whenever the account's activity moves.
+/// Reads the figures again whenever the account's activity or its conversations move.
 fn follow(page: RwSignal<AnalyticsPage>) {
     let follower = Kept::empty();
     Effect::new(move |_| {
-        let opened = events::follow(&["activity", "resync"], move |_, _| {
+        let opened = events::follow(&["activity", "conversation", "resync"], move |_, _| {
             leptos::task::spawn_local(async move {
                 let Some(days) = page.try_with_untracked(|page| page.overview.days) else {
                     return;
