@@ -111,7 +111,10 @@ class KeepOffline extends HTMLElement {
 
   async choose(isWanted) {
     const { address, copy } = this.dataset;
-    this.box.disabled = true;
+    // The switch shows what is so, not what is wished.
+    this.box.checked = !isWanted;
+    if (this.isBusy) return;
+    this.isBusy = true;
     try {
       const cache = await caches.open(`kept-${student}`);
       if (!isWanted) await cache.delete(address);
@@ -124,7 +127,7 @@ class KeepOffline extends HTMLElement {
     } catch {
       note("That could not be kept. Try again when the connection is back.");
     }
-    this.box.disabled = false;
+    this.isBusy = false;
     await this.look();
   }
 }

@@ -88,10 +88,15 @@ function builtPath({ href }) {
 async function openFile(event, address, isBuilt) {
   const kept = await caches.match(address, { cacheName: FILES, ignoreVary: true });
   if (kept) return kept;
-  const answer = await fetch(event.request);
+  const answer = await fetch(event.request).catch(() => Response.error());
   if (isBuilt && answer.ok && answer.type !== "opaque") {
     const copy = answer.clone();
     event.waitUntil(caches.open(FILES).then((cache) => cache.put(address, copy)));
+  }
+  // A copy outlives the build whose style it names.
+  const style = SHELL.find((path) => path.endsWith(".css"));
+  if (!answer.ok && answer.type !== "opaque" && style && address.endsWith(".css")) {
+    return (await caches.match(ASSETS + style, { cacheName: FILES })) ?? answer;
   }
   return answer;
 }
@@ -115,7 +120,7 @@ async function forgetAllBut(student) {
 // connection seems to be back.
 self.addEventListener("message", (event) => {
   const { type, student, question } = event.data ?? {};
-  const work = { hello: () => forgetAllBut(student), ask: () => leave(question), send: sendAll }[type];
+  const work = { hello: () => greet(student), ask: () => leave(question), send: sendAll }[type];
   if (!work) return;
   const answered = work().then(
     (value) => event.ports[0]?.postMessage({ value }),
@@ -123,6 +128,12 @@ self.addEventListener("message", (event) => {
   );
   event.waitUntil(answered);
 });
+
+async function greet(student) {
+  // A page that was on its way while the worker took over belongs to nobody yet.
+  await self.clients.claim();
+  await forgetAllBut(student);
+}
 
 self.addEventListener("sync", (event) => {
   if (event.tag === SYNC) event.waitUntil(sendAll());

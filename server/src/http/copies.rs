@@ -2,7 +2,7 @@
 //! student may keep in her browser. It reads by the ports, as the pages do, and knows no cache: the
 //! browser decides what it keeps.
 
-use super::{headers::STILL_POLICY, problem::Problem, session::SignedIn, state::AppState};
+use super::{headers::still_policy, problem::Problem, session::SignedIn, state::AppState};
 use app::{
     error::AppError,
     model::{
@@ -48,7 +48,10 @@ pub async fn material(
         style: &app.assets.style,
     };
     let is_cut = readable > COPY_PAGES_MAX;
-    Ok(still(copy::material_html(&frame, &material, pages, is_cut)))
+    Ok(still(
+        &app,
+        copy::material_html(&frame, &material, pages, is_cut),
+    ))
 }
 
 /// `GET /copies/coach/{id}`: the questions and answers of a conversation.
@@ -65,16 +68,18 @@ pub async fn conversation(
         student: profile.id,
         style: &app.assets.style,
     };
-    Ok(still(copy::conversation_html(&frame, conversation)))
+    Ok(still(&app, copy::conversation_html(&frame, conversation)))
 }
 
-fn still(html: String) -> Response {
-    let headers = [
-        (header::CONTENT_SECURITY_POLICY, STILL_POLICY),
-        (
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("private, no-store"),
-        ),
-    ];
-    (headers, Html(html)).into_response()
+fn still(app: &AppState, html: String) -> Response {
+    let mut response = Html(html).into_response();
+    let headers = response.headers_mut();
+    if let Some(policy) = still_policy(app.config.assets.as_ref()) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
+    response
 }

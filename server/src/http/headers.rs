@@ -73,10 +73,15 @@ pub fn page_policy(
 
 /// The policy of what is shown without a connection: the offline page and the copies students keep.
 /// Its only script is `offline.js`.
-pub const STILL_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-     manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-);
+pub fn still_policy(assets: Option<&AssetBase>) -> Option<HeaderValue> {
+    let assets = also(assets);
+    HeaderValue::try_from(format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'{assets}; img-src 'self'; \
+         connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
+         frame-ancestors 'none'"
+    ))
+    .ok()
+}
 
 /// The policy the service worker runs under: it loads no script, and asks this server and the place of
 /// the built files only.

@@ -104,7 +104,10 @@ async fn served(state: &AppState, wanted: Request) -> Option<Response> {
             let policy = headers::worker_policy(host, state.config.assets.as_ref());
             (ASK_AGAIN, policy)
         }
-        "/offline.html" => (ASK_AGAIN, Some(headers::STILL_POLICY)),
+        "/offline.html" => {
+            let policy = headers::still_policy(state.config.assets.as_ref());
+            (ASK_AGAIN, policy)
+        }
         "/offline.js" | "/ahead.js" => (ASK_AGAIN, None),
         _ if path.starts_with("/vendor/") => (ASK_AGAIN, None),
         _ => (AN_HOUR, None),
