@@ -1,6 +1,9 @@
 import { expect, test } from "../support/fixtures";
 import { hydrated } from "../support/student";
 
+// A request that the service worker leaves to the network is told twice.
+test.use({ serviceWorkers: "block" });
+
 test("a reader says that somebody reads, falls silent without input, and goes on with the next", async ({ student }) => {
   test.setTimeout(120_000);
   const { page } = student;

@@ -184,10 +184,11 @@ fn meaning(id: &'static str, name: &'static str, text: &'static str) -> AnyView 
         >
             "?"
         </button>
-        <div class="meaning-text" id=id popover="auto" role="note">
+        // Spans only: it stands in paragraphs too, and a browser ends those at the first block.
+        <span class="meaning-text" id=id popover="auto" role="note">
             <strong>{name}</strong>
-            <p>{text}</p>
-        </div>
+            <span>{text}</span>
+        </span>
     }
     .into_any()
 }
