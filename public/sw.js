@@ -139,7 +139,7 @@ self.addEventListener("sync", (event) => {
   if (event.tag === SYNC) event.waitUntil(sendAll());
 });
 
-/** Keeps a question: `{ student, conversation, content }`. */
+/** Keeps a question: `{ student, conversation, content, filter }`. */
 async function leave(question) {
   const waiting = await stored();
   if (waiting.length >= QUESTIONS_MAX) throw new Error("too many questions wait");
@@ -167,7 +167,7 @@ function sendAll() {
 }
 
 /** Asks the coach as a page does. Fails while the question is not stored there, else says what became of it. */
-function ask({ conversation, content }) {
+function ask({ conversation, content, filter }) {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/chat/ws`);
     let found = null;
@@ -179,7 +179,7 @@ function ask({ conversation, content }) {
     const lost = () => (found ? end(resolve, { conversation: found }) : end(reject, new Error("the coach cannot be reached")));
     const limit = setTimeout(lost, ANSWER_MAX_MS);
     socket.onopen = () =>
-      socket.send(JSON.stringify({ type: "user_message", conversation_id: conversation ?? null, content }));
+      socket.send(JSON.stringify({ type: "user_message", conversation_id: conversation ?? null, content, filter: filter ?? {} }));
     socket.onmessage = ({ data }) => {
       const event = JSON.parse(data);
       if (event.type === "context") found = event.conversation_id;

@@ -4,6 +4,7 @@ pub mod account;
 pub mod admin;
 pub mod analytics;
 pub mod coach;
+pub mod filter;
 pub mod home;
 pub mod id;
 pub mod material;

@@ -9,6 +9,7 @@ use crate::{
         admin::CachePage,
         analytics::{Achievement, AnalyticsPage, DayActivity, More, Overview, Progress, Standing},
         coach::{CoachStatus, Conversation, ConversationSummary, Passage, Question},
+        filter::Filter,
         id::{ConversationId, MaterialId, UserId},
         material::{
             Area, HighlightRequest, ListPlace, Material, OutlineEntry, PageFault, PageHit,
@@ -61,6 +62,8 @@ pub trait Materials: Send + Sync {
     ) -> Answer<Vec<Vec<Area>>>;
     /// Gives a material another title (1 to `TITLE_MAX_CHARS` characters after trimming).
     async fn rename(&self, user: UserId, id: MaterialId, title: &str) -> Answer<Material>;
+    /// Gives a material these tags in the place of those it has, at most `filter::TAGS_MAX`.
+    async fn tag(&self, user: UserId, id: MaterialId, tags: &[&str]) -> Answer<Material>;
     /// Removes a material with its file and everything made from it; stops its ingest.
     async fn delete(&self, user: UserId, id: MaterialId) -> Answer<()>;
     /// Queues a failed material again.
@@ -81,14 +84,14 @@ pub trait Materials: Send + Sync {
 /// The words of the student's documents.
 #[async_trait]
 pub trait Search: Send + Sync {
-    /// The passages nearest to `query`, at most `limit`, the best first. With `materials` only theirs
-    /// count; ids that are unknown or somebody else's find nothing.
+    /// The passages nearest to `query` of what `filter` lets through, at most `limit`, the best first.
+    /// Ids that are unknown or somebody else's find nothing.
     async fn search(
         &self,
         user: UserId,
         query: &Question,
         limit: u32,
-        materials: Option<&[MaterialId]>,
+        filter: &Filter,
     ) -> Answer<SearchAnswer>;
 }
 

@@ -6,6 +6,7 @@
 
 pub mod cite;
 mod markup;
+mod narrowed;
 pub mod prompt;
 mod record;
 pub mod render;
@@ -35,6 +36,7 @@ use app::{
             Author, Citation, CoachEvent, CoachStatus, Conversation, ConversationSummary, Message,
             MessageState, PagesSoFar, Passage, Question,
         },
+        filter::{Filter, Narrowed},
         id::{ConversationId, MessageId, UserId},
     },
 };
@@ -53,6 +55,16 @@ const PASSAGES: usize = 8;
 const ANSWER_MAX_TIME: Duration = Duration::from_secs(15 * 60);
 /// Said of answers that a stopped server left half-written.
 const INTERRUPTED: &str = "The server stopped while this was written. Ask again.";
+
+/// What a student wants to know.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The conversation it goes on with; `None` begins one.
+    pub conversation: Option<ConversationId>,
+    pub question: Question,
+    /// What of her materials it is asked of.
+    pub filter: Filter,
+}
 
 /// Why a conversation could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -115,14 +127,13 @@ impl Coach {
     pub async fn ask(
         &self,
         user: UserId,
-        conversation: Option<ConversationId>,
-        question: Question,
+        asked: Asked,
         events: mpsc::Sender<CoachEvent>,
         cancel: CancellationToken,
     ) {
         let listener = Listener { events, cancel };
         let last = self
-            .answer(user, conversation, &question, &listener)
+            .answer(user, &asked, &listener)
             .await
             .unwrap_or_else(|error| CoachEvent::Error {
                 error,
@@ -135,12 +146,11 @@ impl Coach {
     async fn answer(
         &self,
         user: UserId,
-        conversation: Option<ConversationId>,
-        question: &Question,
+        asked: &Asked,
         listener: &Listener,
     ) -> Result<CoachEvent, AppError> {
-        let history = self.history(user, conversation).await?;
-        let (conversation, question) = self.store_question(user, conversation, question).await?;
+        let history = self.history(user, asked.conversation).await?;
+        let (conversation, question) = self.store_question(user, asked).await?;
         let activity = Activity::Question {
             message: question.id,
         };
@@ -150,7 +160,7 @@ impl Coach {
         }
 
         let text = prompt::search_text(&question.text, &history);
-        let found = self.search(user, &text).await;
+        let found = self.search(user, &text, &asked.filter).await;
         let (sources, note, so_far, trouble) = match found {
             Ok((sources, note, so_far)) => (sources, note, so_far, None),
             Err(error) => (Vec::new(), None, None, Some(error)),
@@ -179,7 +189,7 @@ impl Coach {
         } else if let Some(error) = trouble {
             Ending::Failed(error)
         } else if sources.is_empty() {
-            let sentence = self.not_covered(user).await?;
+            let sentence = self.not_covered(user, question.narrowed.as_ref()).await?;
             recording.add(&sentence).await;
             // The whole message follows at once; a lost token changes nothing.
             let _ = listener.tell(CoachEvent::Token { text: sentence }).await;
@@ -305,14 +315,17 @@ impl Coach {
     async fn store_question(
         &self,
         user: UserId,
-        conversation: Option<ConversationId>,
-        question: &Question,
+        asked: &Asked,
     ) -> Result<(ConversationId, Message), AppError> {
+        let narrowed = narrowed::narrowed(&self.db, user, &asked.filter)
+            .await
+            .map_err(|error| services::store_error(&error))?;
         let message = Message {
             id: MessageId::new(self.clock.new_id()),
             author: Author::Student,
             state: MessageState::Complete,
-            text: question.as_str().to_owned(),
+            text: asked.question.as_str().to_owned(),
+            narrowed,
             html: String::new(),
             provider: String::new(),
             problem: None,
@@ -321,7 +334,7 @@ impl Coach {
             created_at: self.clock.now(),
         };
         let fresh = ConversationId::new(self.clock.new_id());
-        conversations::add_question(&self.db, user, conversation, fresh, message)
+        conversations::add_question(&self.db, user, asked.conversation, fresh, message)
             .await
             .map_err(|error| services::store_error(&error))?
             .ok_or_else(|| AppError::not_found("conversation"))
@@ -333,6 +346,7 @@ impl Coach {
             author: Author::Coach,
             state: MessageState::Partial,
             text: String::new(),
+            narrowed: None,
             html: String::new(),
             provider: self.chat.label(),
             problem: None,
@@ -348,12 +362,18 @@ impl Coach {
         &self,
         user: UserId,
         text: &str,
+        filter: &Filter,
     ) -> Result<(Vec<Source>, Option<String>, Option<PagesSoFar>), AppError> {
         // Before the search: what is said to be used must not be more than was.
         let so_far = materials::so_far(&self.db, user)
             .await
-            .map_err(|error| services::store_error(&error))?;
-        let query = Query::new(text, PASSAGES);
+            .map_err(|error| services::store_error(&error))?
+            // It speaks of all materials.
+            .filter(|_| filter.is_everything());
+        let query = Query {
+            filter: filter.clone(),
+            ..Query::new(text, PASSAGES)
+        };
         let found = self.retrieval.search(user, &query).await;
         let Found {
             passages,
@@ -384,7 +404,16 @@ impl Coach {
     }
 
     /// The answer when nothing was found: what is missing and what to do.
-    async fn not_covered(&self, user: UserId) -> Result<String, AppError> {
+    async fn not_covered(
+        &self,
+        user: UserId,
+        narrowed: Option<&Narrowed>,
+    ) -> Result<String, AppError> {
+        if let Some(Narrowed { words, .. }) = narrowed {
+            return Ok(format!(
+                "What you chose ({words}) does not cover this. Ask in other words, or ask all your materials."
+            ));
+        }
         let (ready, pending) = materials::counts(&self.db, user)
             .await
             .map_err(|error| services::store_error(&error))?;

@@ -369,6 +369,23 @@ impl Ingest {
         Ok(material)
     }
 
+    /// Gives a material these tags and no others; `None` when there is no such material.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tag(
+        &self,
+        user: UserId,
+        id: MaterialId,
+        tags: &[String],
+    ) -> Result<Option<Material>, IngestError> {
+        let material = materials::tags::set(&self.shop.db, user, id, tags).await?;
+        if material.is_some() {
+            self.changed(user, id);
+        }
+        Ok(material)
+    }
+
     /// Removes a material, its file and everything made from it; stops the work on it. False when
     /// there is no such material.
     ///

@@ -21,7 +21,7 @@ mod rank;
 mod similar;
 mod words;
 
-pub use query::{Filter, Query};
+pub use query::Query;
 
 use crate::{
     cache::{Cached, Caches, Got, Namespace},
@@ -34,7 +34,7 @@ use crate::{
         passages,
     },
 };
-use app::model::{coach::Passage, id::UserId};
+use app::model::{coach::Passage, filter::Filter, id::UserId};
 use cache::Libraries;
 use rank::{Hit, Ranked, Tools, asked, rank};
 use serde::{Deserialize, Serialize};

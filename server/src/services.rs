@@ -10,7 +10,7 @@ use crate::{
     find::Needle,
     ingest::{Ingest, IngestError, files},
     render::{RenderError, Renderer},
-    retrieval::{Filter, Query, Retrieval, RetrievalError},
+    retrieval::{Query, Retrieval, RetrievalError},
     store::{Db, StoreError, materials, reading},
     vitals::Vitals,
 };
@@ -22,6 +22,7 @@ use app::{
         admin::{CacheNamespace, CachePage},
         analytics::{Achievement, AnalyticsPage, DayActivity, More, Overview, Progress, Standing},
         coach::{CoachStatus, Conversation, ConversationSummary, Question},
+        filter::{Filter, TAGS_MAX, tags_of},
         id::{ConversationId, MaterialId, UserId},
         material::{
             Area, FIND_MAX_CHARS, HITS_MAX, HighlightRequest, ListPlace, Material, OutlineEntry,
@@ -82,7 +83,7 @@ pub fn services(parts: Parts<'_>) -> Services {
         }),
         accounts: Arc::new(accounts),
         materials: Arc::new(MaterialsPort {
-            list: Cached::new(caches, Namespace::Materials, "list", 1),
+            list: Cached::new(caches, Namespace::Materials, "list", 2),
             db,
             ingest,
             renderer,
@@ -90,7 +91,7 @@ pub fn services(parts: Parts<'_>) -> Services {
         search: Arc::new(SearchPort(retrieval)),
         coach: Arc::new(CoachPort {
             conversations: Cached::new(caches, Namespace::Conversation, "list", 1),
-            conversation: Cached::new(caches, Namespace::Conversation, "page", 1),
+            conversation: Cached::new(caches, Namespace::Conversation, "page", 2),
             coach,
         }),
         analytics: Arc::new(AnalyticsPort {
@@ -389,6 +390,21 @@ impl ports::Materials for MaterialsPort {
             .ok_or_else(no_material)
     }
 
+    async fn tag(&self, user: UserId, id: MaterialId, tags: &[&str]) -> Answer<Material> {
+        let tags = tags_of(tags.iter().copied());
+        if tags.len() > TAGS_MAX {
+            return Err(AppError::invalid(format!(
+                "A document can have {TAGS_MAX} tags; these are {}.",
+                tags.len()
+            )));
+        }
+        self.ingest
+            .tag(user, id, &tags)
+            .await
+            .map_err(|error| ingest_error(&error))?
+            .ok_or_else(no_material)
+    }
+
     async fn delete(&self, user: UserId, id: MaterialId) -> Answer<()> {
         match self.ingest.delete(user, id).await {
             Ok(true) => {
@@ -485,13 +501,10 @@ impl ports::Search for SearchPort {
         user: UserId,
         query: &Question,
         limit: u32,
-        materials: Option<&[MaterialId]>,
+        filter: &Filter,
     ) -> Answer<SearchAnswer> {
         let query = Query {
-            filter: Filter {
-                materials: materials.map(<[MaterialId]>::to_vec),
-                ..Filter::default()
-            },
+            filter: filter.clone(),
             ..Query::new(query.as_str(), usize::try_from(limit).unwrap_or(usize::MAX))
         };
         let found = self.0.search(user, &query).await;

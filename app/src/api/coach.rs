@@ -3,11 +3,22 @@
 use crate::{
     error::AppError,
     model::{
-        coach::{CoachStatus, Conversation, ConversationSummary},
+        coach::{Askable, CoachStatus, Conversation, ConversationSummary},
         id::ConversationId,
     },
 };
 use leptos::prelude::*;
+
+/// What a question can be narrowed to: the documents that can be searched, newest first.
+#[server(prefix = "/api/fn", endpoint = "askable")]
+pub async fn askable() -> Result<Vec<Askable>, AppError> {
+    let (services, user) = super::signed_in()?;
+    let materials = services.materials.list(user).await?;
+    let searchable = materials
+        .into_iter()
+        .filter(|material| material.pages_searchable > 0);
+    Ok(searchable.map(Askable::from).collect())
+}
 
 /// The conversation list, most recently used first.
 #[server(prefix = "/api/fn", endpoint = "conversations")]

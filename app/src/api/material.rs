@@ -69,6 +69,14 @@ pub async fn rename_material(id: MaterialId, title: String) -> Result<Material, 
     services.materials.rename(user, id, &title).await
 }
 
+/// Gives a material the tags that are written here, with commas between them, and no others.
+#[server(prefix = "/api/fn", endpoint = "tag_material")]
+pub async fn tag_material(id: MaterialId, tags: String) -> Result<Material, AppError> {
+    let (services, user) = super::signed_in()?;
+    let tags: Vec<&str> = tags.split(',').collect();
+    services.materials.tag(user, id, &tags).await
+}
+
 /// Removes a material and everything made from it.
 #[server(prefix = "/api/fn", endpoint = "delete_material")]
 pub async fn delete_material(id: MaterialId) -> Result<(), AppError> {

@@ -1,8 +1,9 @@
 //! What the browser and the coach say to each other, over the socket and in stored conversations.
 
 use super::{
+    filter::{Filter, Narrowed},
     id::{ConversationId, MaterialId, MessageId},
-    material::Span,
+    material::{Material, Span},
 };
 use crate::error::AppError;
 use chrono::{DateTime, Utc};
@@ -49,6 +50,9 @@ pub enum ClientMessage {
         #[serde(default)]
         conversation_id: Option<ConversationId>,
         content: String,
+        /// What it is asked of, all materials unless it says otherwise.
+        #[serde(default)]
+        filter: Filter,
     },
     /// Stop the answer that is being written; what has arrived is kept.
     Cancel,
@@ -195,6 +199,9 @@ pub struct Message {
     pub state: MessageState,
     /// As typed, or as the model wrote it.
     pub text: String,
+    /// What a question was narrowed to; none when it was asked of all materials.
+    #[serde(default)]
+    pub narrowed: Option<Narrowed>,
     /// The answer as safe HTML with its citations as links; empty for a student's message.
     pub html: String,
     /// Label of the provider that answered; empty for a student's message.
@@ -204,6 +211,27 @@ pub struct Message {
     pub passages: Vec<Passage>,
     pub citations: Vec<Citation>,
     pub created_at: DateTime<Utc>,
+}
+
+/// A document that can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Askable {
+    pub id: MaterialId,
+    pub title: String,
+    /// Pages it has, as far as that is known.
+    pub pages: u32,
+    pub tags: Vec<String>,
+}
+
+impl From<Material> for Askable {
+    fn from(material: Material) -> Self {
+        Self {
+            id: material.id,
+            title: material.title,
+            pages: material.page_count.unwrap_or(material.pages_searchable),
+            tags: material.tags,
+        }
+    }
 }
 
 /// A line of the conversation list.

@@ -129,6 +129,8 @@ pub struct Material {
     /// False while the search by meaning still lacks this material (no model yet).
     pub embedded: bool,
     pub uploaded_at: DateTime<Utc>,
+    /// What she calls it together with others, in alphabetical order.
+    pub tags: Vec<String>,
     /// Grows with every change: of two views of one material, the one with the lower is out of date.
     pub revision: u64,
 }
@@ -153,6 +155,7 @@ impl Material {
             state,
             embedded: true,
             uploaded_at: DateTime::UNIX_EPOCH,
+            tags: Vec::new(),
             revision: 0,
         }
     }

@@ -9,6 +9,7 @@ mod composer;
 mod desk;
 mod exchange;
 mod list;
+mod narrowing;
 mod opening;
 mod sources;
 mod thread;
@@ -110,6 +111,17 @@ fn coach() -> impl IntoView {
     let desk = Desk::new(loaded, stored, summaries);
     Effect::new(move |_| desk.open());
     Effect::new(move |_| desk.go_to(place.get()));
+    let query = use_location().query;
+    Effect::new(move |_| {
+        let named = query.with(|query| {
+            let material = query.get_str("material").and_then(|id| id.parse().ok());
+            (material, query.get_str("tag").map(ToOwned::to_owned))
+        });
+        // Another page's address may say the same in its own sense.
+        if place.get_untracked() == Place::New && named != (None, None) {
+            desk.choice.follow(named.0, named.1);
+        }
+    });
     on_cleanup(move || desk.close());
 
     view! {

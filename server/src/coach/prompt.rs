@@ -171,6 +171,7 @@ mod tests {
             author,
             state: MessageState::Complete,
             text: text.to_owned(),
+            narrowed: None,
             html: String::new(),
             provider: String::new(),
             problem: None,

@@ -10,6 +10,15 @@ use uuid::Uuid;
 
 const PAGE: &str = "Cardiac output is the volume of blood\nthe heart pumps in one minute. It is about five litres at rest. During exercise the cardiac output of a trained heart can rise to thirty litres.";
 
+/// A question to all materials.
+fn asked(conversation: Option<ConversationId>, question: &str) -> Asked {
+    Asked {
+        conversation,
+        question: Question::parse(question).unwrap(),
+        filter: Filter::default(),
+    }
+}
+
 /// What the provider does, once, for every question.
 #[derive(Clone)]
 enum Script {
@@ -79,7 +88,7 @@ impl Desk {
     /// Asks and collects every event.
     async fn ask(&self, conversation: Option<ConversationId>, question: &str) -> Vec<CoachEvent> {
         let (sender, mut receiver) = mpsc::channel(64);
-        let question = Question::parse(question).unwrap();
+        let asked = asked(conversation, question);
         let collect = async {
             let mut events = Vec::new();
             while let Some(event) = receiver.recv().await {
@@ -87,13 +96,9 @@ impl Desk {
             }
             events
         };
-        let ask = self.coach.ask(
-            self.user,
-            conversation,
-            question,
-            sender,
-            CancellationToken::new(),
-        );
+        let ask = self
+            .coach
+            .ask(self.user, asked, sender, CancellationToken::new());
         tokio::join!(ask, collect).1
     }
 
@@ -245,10 +250,9 @@ async fn stopping_an_answer_keeps_what_had_been_written() {
     let desk = Desk::with(Script::SilentAfter(&["It is about"])).await;
     let (sender, mut receiver) = mpsc::channel(64);
     let cancel = CancellationToken::new();
-    let question = Question::parse(QUESTION).unwrap();
     let ask = desk
         .coach
-        .ask(desk.user, None, question, sender, cancel.clone());
+        .ask(desk.user, asked(None, QUESTION), sender, cancel.clone());
     let listen = async {
         let mut last = None;
         while let Some(event) = receiver.recv().await {
@@ -271,10 +275,10 @@ async fn stopping_an_answer_keeps_what_had_been_written() {
 async fn leaving_cancels_the_answer() {
     let desk = Desk::with(Script::SilentAfter(&["It is about"])).await;
     let (sender, mut receiver) = mpsc::channel(64);
-    let question = Question::parse(QUESTION).unwrap();
+    let asked = asked(None, QUESTION);
     let ask = desk
         .coach
-        .ask(desk.user, None, question, sender, CancellationToken::new());
+        .ask(desk.user, asked, sender, CancellationToken::new());
     let listen =
         async move { while !matches!(receiver.recv().await, Some(CoachEvent::Token { .. })) {} };
     tokio::join!(ask, listen);

@@ -22,13 +22,14 @@ const OPEN: [&str; 2] = ["/api/fn/profile", "/api/fn/home"];
 /// Adds the sample; the home page has a form for it too.
 const ADD_SAMPLE: &str = "/api/fn/add_sample";
 /// What the library's plain forms call.
-const LIBRARY_FORMS: [&str; 7] = [
+const LIBRARY_FORMS: [&str; 8] = [
     ADD_SAMPLE,
     "/api/fn/cancel_material",
     "/api/fn/retry_material",
     "/api/fn/reprocess_material",
     "/api/fn/unlock_material",
     "/api/fn/rename_material",
+    "/api/fn/tag_material",
     "/api/fn/delete_material",
 ];
 /// Largest error a function answers with, in bytes; larger ones are not looked into.

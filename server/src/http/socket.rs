@@ -12,10 +12,12 @@ use super::{
     problem::Problem,
     state::AppState,
 };
+use crate::coach::Asked;
 use app::{
     error::{AppError, ErrorKind},
     model::{
         coach::{ClientMessage, CoachEvent, Question},
+        filter::Filter,
         id::{ConversationId, UserId},
     },
 };
@@ -45,8 +47,8 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Largest message and frame a browser may send, in bytes: 8,000 characters of up to 4 bytes, with
-/// room for JSON escapes.
+/// Largest message and frame a browser may send, in bytes: 8,000 characters of up to 4 bytes, a filter
+/// of 4 KB, room for JSON escapes.
 const MESSAGE_MAX_BYTES: usize = 64 * 1024;
 /// How often a ping goes out.
 const PING_EVERY: Duration = Duration::from_secs(20);
@@ -212,7 +214,8 @@ impl Line {
                 Ok(ClientMessage::UserMessage {
                     conversation_id,
                     content,
-                }) => self.ask(conversation_id, &content).await,
+                    filter,
+                }) => self.ask(conversation_id, &content, filter).await,
                 Ok(ClientMessage::Cancel) => {
                     if let Some(answer) = &self.in_flight {
                         answer.cancel.cancel();
@@ -240,6 +243,7 @@ impl Line {
         &mut self,
         conversation: Option<ConversationId>,
         content: &str,
+        filter: Filter,
     ) -> Result<(), End> {
         if self.in_flight.is_some() {
             return self
@@ -264,8 +268,15 @@ impl Line {
                 return self.refuse(error).await;
             }
         }
-        let question = match Question::parse(content) {
-            Ok(question) => question,
+        let asked = Question::parse(content).and_then(|question| {
+            Ok(Asked {
+                conversation,
+                question,
+                filter: filter.checked()?,
+            })
+        });
+        let asked = match asked {
+            Ok(asked) => asked,
             Err(error) => return self.refuse(error).await,
         };
         if let Err(wait) = self.state.limits.questions.take(&self.user) {
@@ -285,7 +296,7 @@ impl Line {
         let coach = self.state.coach.clone();
         let (user, token) = (self.user, cancel.clone());
         tokio::spawn(async move {
-            coach.ask(user, conversation, question, sender, token).await;
+            coach.ask(user, asked, sender, token).await;
         });
         self.in_flight = Some(InFlight {
             _cancels_when_dropped: cancel.clone().drop_guard(),

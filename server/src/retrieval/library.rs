@@ -2,7 +2,6 @@
 //! where each stands. Knows nothing of stores, fusion or answers.
 
 use super::{
-    Filter,
     matrix::{Matrix, Nearest, keep_best},
     words::{Index, ROWS_MAX, Reader},
 };
@@ -10,10 +9,8 @@ use crate::store::{
     Stored,
     passages::{Print, Searched},
 };
-use std::{
-    collections::{HashMap, HashSet},
-    ops::RangeInclusive,
-};
+use app::model::filter::{Filter, PageRange};
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// Most passages that are compared by meaning: about 70,000 full pages, 390 MB. What lies beyond is
@@ -171,7 +168,7 @@ impl Library {
 
     /// The rows a filter lets through; `None`: all.
     pub fn allowed(&self, filter: &Filter) -> Option<Vec<bool>> {
-        let (materials, pages) = (filter.materials.as_deref(), filter.pages.as_ref());
+        let (materials, pages) = (filter.materials.as_deref(), filter.pages);
         if materials.is_none() && pages.is_none() {
             return None;
         }
@@ -186,8 +183,8 @@ impl Library {
                     .is_none_or(|wanted| wanted.contains(&print.material))
             })
             .collect();
-        let touches = |place: &Place, pages: &RangeInclusive<u32>| {
-            place.page_first <= *pages.end() && place.page_last >= *pages.start()
+        let touches = |place: &Place, pages: PageRange| {
+            place.page_first <= pages.last && place.page_last >= pages.first
         };
         Some(
             self.places

@@ -2,9 +2,9 @@
 
 use super::words;
 use crate::prose::{self, Keyword};
-use app::model::id::MaterialId;
+use app::model::filter::Filter;
 use serde::Serialize;
-use std::{collections::HashSet, ops::RangeInclusive};
+use std::collections::HashSet;
 
 /// Most words of one question: more is a pasted page, whose later words add time, not sense.
 const WORDS_MAX: usize = 32;
@@ -39,17 +39,6 @@ impl Query {
     pub fn asked_for(&self) -> String {
         serde_json::to_string(&(self.limit, &self.filter)).unwrap_or_default()
     }
-}
-
-/// What of the materials is searched; everything unless it says otherwise.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Filter {
-    /// Only these.
-    pub materials: Option<Vec<MaterialId>>,
-    /// Only materials with at least one of these; any when there are none.
-    pub tags: Vec<String>,
-    /// Only passages that touch these pages, from 1.
-    pub pages: Option<RangeInclusive<u32>>,
 }
 
 /// The question's words that carry meaning, each once; all its words when none does.

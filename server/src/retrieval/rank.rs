@@ -1,14 +1,8 @@
 //! Ranks one library for one question: by words, by meaning, fused. Reads nothing and asks nobody.
 
-use super::{
-    coverage::Asked,
-    fusion,
-    library::Library,
-    matrix,
-    query::{self, Filter},
-    words,
-};
+use super::{coverage::Asked, fusion, library::Library, matrix, query, words};
 use crate::{prose::Keyword, store::generations::Generation};
+use app::model::filter::Filter;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,

@@ -17,6 +17,7 @@ use super::{
 };
 use app::model::{
     coach::PagesSoFar,
+    filter::tags_of,
     id::{MaterialId, UserId},
     material::{FailureKind, ListPlace, Material, MaterialState, MediaType, Pace},
 };
@@ -31,7 +32,8 @@ macro_rules! select_material {
             "SELECT m.id, m.title, m.file_name, m.media_type, m.size_bytes, m.state, m.failure_kind, ",
             "m.failure_message, m.page_count, m.empty_pages, m.chunk_count, m.chunks_embedded, ",
             "m.uploaded_at, m.pages_searchable, m.page_fault_count, m.pages_per_second, ",
-            "m.remaining_seconds, m.note, m.revision, j.done, j.total ",
+            "m.remaining_seconds, m.note, m.revision, j.done, j.total, ",
+            "(SELECT group_concat(t.tag, char(10)) FROM material_tags t WHERE t.material_id = m.id) AS tags ",
             "FROM materials m LEFT JOIN ingest_jobs j ON j.material_id = m.id ",
             $rest
         )
@@ -62,6 +64,8 @@ struct Row {
     /// How far its job has come, if it has one.
     done: Option<i64>,
     total: Option<i64>,
+    /// One a line.
+    tags: Option<String>,
 }
 
 impl Row {
@@ -88,6 +92,7 @@ impl Row {
             revision: row.get(18)?,
             done: row.get(19)?,
             total: row.get(20)?,
+            tags: row.get(21)?,
         })
     }
 
@@ -133,6 +138,7 @@ impl Row {
             embedded: state == MaterialState::Ready && self.chunks_embedded >= self.chunk_count,
             state,
             uploaded_at: self.uploaded_at,
+            tags: tags_of(self.tags.unwrap_or_default().lines()),
         })
     }
 }

@@ -325,6 +325,29 @@ async fn a_document_is_uploaded_found_and_deleted() {
     let found: Value = program.search(nowhere).await.json().await.unwrap();
     assert_eq!(found["passages"], json!([]));
 
+    // The same words of another part of the library are another search.
+    let id = added["id"].as_str().unwrap();
+    let tagged = [("id", id), ("tags", "Exam 2, web")];
+    let (status, material) = mara.call("tag_material", &tagged).await;
+    assert_eq!((status, &material["tags"]), (StatusCode::OK, &json!(["exam 2", "web"])));
+    for (part, expected) in [
+        (json!({ "tags": ["EXAM 2", "other"] }), 1),
+        (json!({ "tags": ["other"] }), 0),
+        (json!({ "page_first": 1, "page_last": 1 }), 1),
+        (json!({ "page_first": 9 }), 0),
+        (json!({ "tags": ["web"], "material_ids": [] }), 0),
+    ] {
+        let mut request = part.clone();
+        request["query"] = json!("What is preload?");
+        request["limit"] = json!(1);
+        let found: Value = program.search(request).await.json().await.unwrap();
+        assert_eq!(found["passages"].as_array().unwrap().len(), expected, "{part}");
+        assert_eq!(found["cached"], false, "{part}");
+    }
+    let reversed = json!({ "query": "preload", "page_first": 3, "page_last": 2 });
+    let refused = program.search(reversed).await;
+    assert_problem(refused, StatusCode::UNPROCESSABLE_ENTITY).await;
+
     let path = format!("/api/materials/{}", added["id"].as_str().unwrap());
     let eve = app.sign_up("eve@example.org").await;
     let hers = Program::of(&app, &eve, "write").await;

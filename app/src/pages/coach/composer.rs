@@ -3,6 +3,7 @@
 use super::{
     Status,
     desk::{Desk, Link},
+    narrowing::Narrowing,
 };
 use crate::{
     model::coach::QUESTION_MAX_CHARS,
@@ -56,6 +57,7 @@ pub fn Composer(desk: Desk, status: Status) -> impl IntoView {
                     "Asking needs JavaScript, because answers arrive word by word. Turn it on for this site; your conversations can be read without it."
                 </noscript>
             </p>
+            {move || desk.awake.get().then(|| view! { <Narrowing choice=desk.choice /> })}
             <div class="composer-box">
                 <div class="grow">
                     <textarea

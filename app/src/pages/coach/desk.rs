@@ -6,7 +6,7 @@
 //! Invariant: what the student typed is either in the composer, in the exchange on screen, or
 //! stored by the server; a failure moves it back to the composer.
 
-use super::{Place, Stored, Summaries, exchange::Exchange};
+use super::{Place, Stored, Summaries, exchange::Exchange, narrowing::Choice};
 use crate::{
     browser::{
         offline,
@@ -69,6 +69,16 @@ pub struct Live {
     pub so_far: RwSignal<Option<PagesSoFar>>,
 }
 
+impl Live {
+    /// What it was narrowed to, in words, tracked.
+    pub fn narrowed(self) -> Option<String> {
+        self.question.with(|question| {
+            let narrowed = question.as_ref()?.narrowed.as_ref()?;
+            Some(narrowed.words.clone())
+        })
+    }
+}
+
 /// The state of the page.
 #[derive(Clone, Copy)]
 pub struct Desk {
@@ -85,6 +95,8 @@ pub struct Desk {
     pub link: RwSignal<Link>,
     /// What is in the composer.
     pub draft: RwSignal<String>,
+    /// What the next question is asked of.
+    pub choice: Choice,
     /// Why the last question did not work out, when no answer on screen says so.
     pub problem: RwSignal<Option<AppError>>,
     /// The answer whose sources are shown; the last one if none was chosen.
@@ -124,6 +136,7 @@ impl Desk {
             stage: RwSignal::new(Stage::Idle),
             link: RwSignal::new(Link::Fine),
             draft: RwSignal::default(),
+            choice: Choice::everything(),
             problem: RwSignal::default(),
             selected: RwSignal::default(),
             hinted: RwSignal::default(),
@@ -174,6 +187,8 @@ impl Desk {
         self.selected.set(None);
         self.hinted.set(None);
         self.looks.set_value(LOOKS);
+        // A stored conversation brings its own.
+        self.choice.take_up(None);
         self.loaded.set(place);
     }
 
@@ -210,14 +225,20 @@ impl Desk {
         if self.is_busy_untracked() {
             return false;
         }
-        let question = match Question::parse(text) {
-            Ok(question) => question,
-            Err(error) => {
-                self.problem.set(Some(error));
-                return false;
-            }
-        };
-        if offline::leave_question(self.conversation.get_untracked(), question.as_str()) {
+        let filter = self.choice.filter.get_untracked();
+        let (question, filter) =
+            match Question::parse(text).and_then(|question| Ok((question, filter.checked()?))) {
+                Ok(asked) => asked,
+                Err(error) => {
+                    self.problem.set(Some(error));
+                    return false;
+                }
+            };
+        if offline::leave_question(
+            self.conversation.get_untracked(),
+            question.as_str(),
+            &filter,
+        ) {
             self.problem.set(None);
             return true;
         }
@@ -225,6 +246,7 @@ impl Desk {
             line.send(&ClientMessage::UserMessage {
                 conversation_id: self.conversation.get_untracked(),
                 content: question.as_str().to_owned(),
+                filter,
             })
         });
         if !sent {

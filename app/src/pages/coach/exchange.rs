@@ -60,6 +60,7 @@ mod tests {
             author,
             state: MessageState::Complete,
             text: "text".into(),
+            narrowed: None,
             html: String::new(),
             provider: String::new(),
             problem: None,

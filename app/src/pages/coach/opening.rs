@@ -3,7 +3,7 @@
 use super::{Status, desk::Desk};
 use crate::{
     api,
-    model::{coach::CoachStatus, material::Material},
+    model::coach::{Askable, CoachStatus},
     widgets::notice::{EmptyState, Problem},
 };
 use leptos::prelude::*;
@@ -20,11 +20,11 @@ const EXAMPLES: [&str; 3] = [
 /// The invitation to ask.
 #[component]
 pub fn Opening(desk: Desk, status: Status) -> impl IntoView {
-    let materials = Resource::new(|| (), |()| api::material::materials());
+    let documents = Resource::new(|| (), |()| api::coach::askable());
     view! {
         <Suspense>
             {move || Suspend::new(async move {
-                let has_sample = materials.await.is_ok_and(|materials| has_sample(&materials));
+                let has_sample = documents.await.is_ok_and(|documents| has_sample(&documents));
                 match status.await {
                     Err(error) => view! { <Problem error /> }.into_any(),
                     Ok(status) if can_ask(&status) => {
@@ -57,10 +57,10 @@ fn can_ask(status: &CoachStatus) -> bool {
     status.ready_materials > 0 || status.so_far.is_some_and(|so_far| so_far.searchable > 0)
 }
 
-fn has_sample(materials: &[Material]) -> bool {
-    materials
+fn has_sample(documents: &[Askable]) -> bool {
+    documents
         .iter()
-        .any(|material| material.title.starts_with(SAMPLE))
+        .any(|document| document.title.starts_with(SAMPLE))
 }
 
 #[component]

@@ -60,6 +60,13 @@ pub fn Thread(desk: Desk, status: Status) -> impl IntoView {
 fn Messages(stored: Vec<Exchange>, desk: Desk, status: Status) -> impl IntoView {
     let shown: Shown = Arc::new(stored.iter().filter_map(Exchange::key).collect());
     let nothing_stored = stored.is_empty();
+    let asked = stored
+        .iter()
+        .rev()
+        .find_map(|exchange| exchange.question.as_ref());
+    if let Some(question) = asked {
+        desk.choice.take_up(question.narrowed.clone());
+    }
     if stored.last().is_some_and(Exchange::is_unfinished) {
         Effect::new(move |_| desk.look_again());
     }
@@ -105,14 +112,15 @@ fn Messages(stored: Vec<Exchange>, desk: Desk, status: Status) -> impl IntoView 
 /// An exchange that is over.
 #[component]
 fn Ended(exchange: Exchange, desk: Desk) -> impl IntoView {
-    let question = exchange
+    let (question, narrowed) = exchange
         .question
-        .map(|question| question.text)
+        .map(|question| (question.text, question.narrowed))
         .unwrap_or_default();
     let asked = question.clone();
     view! {
         <div class="exchange">
             {(!question.is_empty()).then(|| view! { <p class="question">{question.clone()}</p> })}
+            {narrowed.map(|narrowed| view! { <p class="asked-of">"Asked of: " {narrowed.words}</p> })}
             {match exchange.answer {
                 Some(message) => Either::Left(view! { <Answer message question=asked desk /> }),
                 None => Either::Right(view! {
@@ -140,6 +148,7 @@ fn UnderWay(desk: Desk) -> impl IntoView {
     view! {
         <div class="exchange" node_ref=place>
             <p class="question">{move || live.asked.get()}</p>
+            {move || live.narrowed().map(|words| view! { <p class="asked-of">"Asked of: " {words}</p> })}
             <article
                 class="answer"
                 aria-label="Answer"

@@ -4,6 +4,7 @@ use super::shelf::Row;
 use crate::{
     api::material::page_faults,
     model::{
+        filter::{TAG_MAX_CHARS, TAGS_MAX},
         id::MaterialId,
         material::{FailureKind, Material, MaterialState, PageFault, TITLE_MAX_CHARS},
     },
@@ -17,10 +18,14 @@ use leptos::{
     prelude::*,
     task::spawn_local,
 };
+use leptos_router::location::Url;
 use wasm_bindgen::JsCast;
 
 /// Failed pages listed one by one; past it, the document is at fault and not its pages.
 const FAULTS_SHOWN: usize = 200;
+
+/// Characters of all tags in one field: as many as there can be, with a comma and a blank each.
+const TAGS_MAX_CHARS: usize = TAGS_MAX * (TAG_MAX_CHARS + 2);
 
 /// What a material's state lets a student do with it.
 /// Its forms are plain ones; the page sends them when it is awake.
@@ -64,9 +69,13 @@ pub fn MaterialRow(row: Row) -> impl IntoView {
     let title = move || material.with(|material| material.title.clone());
     let offer = Memo::new(move |_| material.with(offer));
     let field = "title-".to_owned() + &id;
+    let tags_field = "tags-".to_owned() + &id;
+    let tags = Memo::new(move |_| material.with(|material| material.tags.clone()));
+    let ask = "/coach?material=".to_owned() + &id;
     let href = "/library/".to_owned() + &id;
     let read = href.clone();
     let so_far = Memo::new(move |_| material.with(pages_so_far));
+    let can_ask = Memo::new(move |_| material.with(|material| material.pages_searchable > 0));
     let id = StoredValue::new(id);
     view! {
         <li class="material-row" id=anchor data-testid="material-row">
@@ -87,7 +96,19 @@ pub fn MaterialRow(row: Row) -> impl IntoView {
             {move || material.with(|material| material.note.clone()).map(|note| view! { <p class="facts note">{note}</p> })}
             {move || (offer.get() == Offer::Unlock).then(|| view! { <Unlock id=id.get_value() /> })}
             <Faults id=row.id material />
+            {move || {
+                let tags = tags.get();
+                (!tags.is_empty()).then(|| view! {
+                    <p class="tags">
+                        {tags.into_iter().map(|tag| {
+                            let ask = "/coach?tag=".to_owned() + &Url::escape(&tag);
+                            view! { <a class="tag" href=ask title="Ask the coach about this tag">{tag}</a> }
+                        }).collect_view()}
+                    </p>
+                })
+            }}
             <div class="row-actions">
+                {move || can_ask.get().then(|| view! { <a class="link" href=ask.clone()>"Ask"</a> })}
                 {move || button(offer.get()).map(|(action, word)| view! {
                     <form method="post" action=action>
                         <input type="hidden" name="id" value=id.get_value() />
@@ -102,6 +123,25 @@ pub fn MaterialRow(row: Row) -> impl IntoView {
                             <label for=field.clone()>"New title"</label>
                             <input id=field name="title" type="text" required maxlength=TITLE_MAX_CHARS.to_string() value=title />
                             <button class="button" type="submit">"Rename"</button>
+                        </form>
+                    </div>
+                </details>
+                <details name=id.get_value() on:submit=fold>
+                    <summary>"Tags"</summary>
+                    <div class="panel">
+                        <form method="post" action="/api/fn/tag_material">
+                            <input type="hidden" name="id" value=id.get_value() />
+                            <label for=tags_field.clone()>"Tags, with commas between them"</label>
+                            <input
+                                id=tags_field
+                                name="tags"
+                                type="text"
+                                autocapitalize="none"
+                                maxlength=TAGS_MAX_CHARS.to_string()
+                                value=move || material.with(|material| material.tags.join(", "))
+                            />
+                            <p class="hint">"The coach can be asked about all documents of a tag."</p>
+                            <button class="button" type="submit">"Save"</button>
                         </form>
                     </div>
                 </details>

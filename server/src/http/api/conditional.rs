@@ -98,7 +98,7 @@ impl Answers {
         Self {
             analytics: Cached::new(caches, Namespace::Analytics, "answer", 2),
             materials: Cached::new(caches, Namespace::Materials, "answer", 1),
-            searches: Cached::new(caches, Namespace::Rag, "answer", 2)
+            searches: Cached::new(caches, Namespace::Rag, "answer", 3)
                 .keep_if(|written: &Written| written.is_lasting),
         }
     }

@@ -43,7 +43,8 @@ const EVERYWHERE: [(&str, &str); 5] = [
             A token that may only read can list, look and search; uploading, deleting and the coach \
             need one that may also write. Cookies are ignored beside a token.\n\n\
             The coach answers over a WebSocket at `/api/chat/ws`. Send \
-            `{\"type\": \"user_message\", \"conversation_id\": null, \"content\": \"...\"}`; it sends \
+            `{\"type\": \"user_message\", \"conversation_id\": null, \"content\": \"...\"}`, \
+            with a `filter` of `materials`, `tags` or `pages` if it is asked of some only; it sends \
             objects whose `type` is `context`, then `token` and `citation`, then one `complete` or \
             `error`. `{\"type\": \"cancel\"}` stops the answer.\n\n\
             Errors are problem documents (RFC 9457) whose `detail` says what was wrong and what to do.",
@@ -138,7 +139,7 @@ pub async fn document() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use app::model::coach::QUESTION_MAX_CHARS;
+    use app::model::{coach::QUESTION_MAX_CHARS, filter};
 
     #[test]
     fn the_described_bounds_are_the_ones_that_hold() {
@@ -154,7 +155,11 @@ mod tests {
         );
         assert_eq!(
             at(&format!("{request}/material_ids/maxItems")),
-            Some(search::MATERIALS_MAX as u64)
+            Some(filter::MATERIALS_MAX as u64)
+        );
+        assert_eq!(
+            at(&format!("{request}/tags/maxItems")),
+            Some(filter::TAGS_MAX as u64)
         );
         let list = "/paths/~1api~1materials~1/get/parameters/0/schema/maximum";
         assert_eq!(at(list), Some(u64::from(materials::PAGE_MAX)));

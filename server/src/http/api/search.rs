@@ -10,6 +10,7 @@ use app::{
     error::AppError,
     model::{
         coach::{Passage, QUESTION_MAX_CHARS, Question},
+        filter::{Filter, PageRange},
         id::MaterialId,
     },
 };
@@ -32,8 +33,6 @@ pub const PATH: &str = "/api/search";
 /// Passages of one answer: more than anybody reads, little enough to send at once.
 pub const LIMIT_MAX: u32 = 50;
 const LIMIT_DEFAULT: u32 = 8;
-/// Materials a search can be narrowed to: a semester's.
-pub const MATERIALS_MAX: usize = 100;
 
 /// What to look for.
 #[derive(Deserialize, ToSchema)]
@@ -49,6 +48,16 @@ pub struct SearchRequest {
     /// Only in these materials; those that are not yours find nothing. Without it, in all.
     #[schema(max_items = 100)]
     material_ids: Option<Vec<Uuid>>,
+    /// Only in materials with at least one of these tags; upper and lower case make no difference.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    tags: Vec<String>,
+    /// Only passages on this page or behind it, from 1.
+    #[schema(minimum = 1)]
+    page_first: Option<u32>,
+    /// Only passages on this page or before it.
+    #[schema(minimum = 1)]
+    page_last: Option<u32>,
 }
 
 fn limit_default() -> u32 {
@@ -125,17 +134,19 @@ pub async fn search(
         )));
     }
     let query = Question::parse(&request.query)?;
-    let materials: Option<Vec<MaterialId>> = request
-        .material_ids
-        .map(|ids| ids.into_iter().map(MaterialId::new).collect());
-    if materials
-        .as_ref()
-        .is_some_and(|ids| ids.len() > MATERIALS_MAX)
-    {
-        return Err(too_much(format!(
-            "material_ids can hold {MATERIALS_MAX} ids."
-        )));
-    }
+    let pages =
+        (request.page_first.is_some() || request.page_last.is_some()).then_some(PageRange {
+            first: request.page_first.unwrap_or(1),
+            last: request.page_last.unwrap_or(u32::MAX),
+        });
+    let filter = Filter {
+        materials: request
+            .material_ids
+            .map(|ids| ids.into_iter().map(MaterialId::new).collect()),
+        tags: request.tags,
+        pages,
+    };
+    let filter = filter.checked()?;
     if let Err(wait) = app.limits.searches.take(&profile.id) {
         return Err(Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
@@ -149,11 +160,10 @@ pub async fn search(
     }
     let was_kept = AtomicBool::new(false);
     let search = async {
-        let materials = materials.as_deref();
         let search = app
             .services
             .search
-            .search(profile.id, &query, limit, materials);
+            .search(profile.id, &query, limit, &filter);
         let found = search.await?;
         was_kept.store(found.cached, Ordering::Relaxed);
         let passages: Vec<FoundPassage> = found.passages.iter().map(FoundPassage::from).collect();
@@ -166,7 +176,7 @@ pub async fn search(
     };
     let embedder = app.slot.current();
     let embedder = embedder.as_ref().map_or("", |embedder| embedder.id());
-    let scope = serde_json::to_string(&(limit, &materials)).unwrap_or_default();
+    let scope = serde_json::to_string(&(limit, &filter)).unwrap_or_default();
     let what = [embedder, &*scope, query.as_str()];
     let written = app.answers.searches.get(profile.id, &what, search).await;
     let written = written.map_err(|error| Problem::from(Arc::unwrap_or_clone(error)))?;
