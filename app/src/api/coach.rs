@@ -10,7 +10,7 @@ use crate::{
 use leptos::prelude::*;
 
 /// What a question can be narrowed to: the documents that can be searched, newest first.
-#[server(prefix = "/api/fn", endpoint = "askable")]
+#[server(name = FetchAskable, prefix = "/api/fn", endpoint = "askable")]
 pub async fn askable() -> Result<Vec<Askable>, AppError> {
     let (services, user) = super::signed_in()?;
     let materials = services.materials.list(user).await?;

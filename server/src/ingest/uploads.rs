@@ -95,7 +95,7 @@ pub enum Progress {
     /// There is more to come.
     Part(Upload),
     /// That was the last one, and this is what became of the file.
-    Done(Upload, UploadOutcome),
+    Done(Upload, Box<UploadOutcome>),
 }
 
 /// The uploads of all students.
@@ -242,7 +242,7 @@ impl Uploads {
         }
         if upload.ending.is_some() {
             let outcome = self.outcome(user, &upload).await?;
-            return Ok(Progress::Done(upload, outcome));
+            return Ok(Progress::Done(upload, Box::new(outcome)));
         }
         let this = Arc::clone(self);
         let step = async move { this.take_piece(user, upload, room, piece, turn).await };
@@ -290,7 +290,7 @@ impl Uploads {
             .admit(user, received, &upload.file_name, Some(id))
             .await?;
         self.files.remove_part(id).await?;
-        Ok(Progress::Done(upload, outcome))
+        Ok(Progress::Done(upload, Box::new(outcome)))
     }
 
     /// Ends an upload that is not wanted any more: its part goes and its room is free again.

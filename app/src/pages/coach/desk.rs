@@ -453,6 +453,7 @@ impl Desk {
             author: Author::Coach,
             state: MessageState::Failed,
             text: self.live.text.get_untracked(),
+            narrowed: None,
             html: String::new(),
             provider: self.live.provider.get_untracked(),
             problem: None,
