@@ -329,7 +329,10 @@ async fn a_document_is_uploaded_found_and_deleted() {
     let id = added["id"].as_str().unwrap();
     let tagged = [("id", id), ("tags", "Exam 2, web")];
     let (status, material) = mara.call("tag_material", &tagged).await;
-    assert_eq!((status, &material["tags"]), (StatusCode::OK, &json!(["exam 2", "web"])));
+    assert_eq!(
+        (status, &material["tags"]),
+        (StatusCode::OK, &json!(["exam 2", "web"]))
+    );
     for (part, expected) in [
         (json!({ "tags": ["EXAM 2", "other"] }), 1),
         (json!({ "tags": ["other"] }), 0),
@@ -341,7 +344,11 @@ async fn a_document_is_uploaded_found_and_deleted() {
         request["query"] = json!("What is preload?");
         request["limit"] = json!(1);
         let found: Value = program.search(request).await.json().await.unwrap();
-        assert_eq!(found["passages"].as_array().unwrap().len(), expected, "{part}");
+        assert_eq!(
+            found["passages"].as_array().unwrap().len(),
+            expected,
+            "{part}"
+        );
         assert_eq!(found["cached"], false, "{part}");
     }
     let reversed = json!({ "query": "preload", "page_first": 3, "page_last": 2 });
