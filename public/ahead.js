@@ -2,12 +2,13 @@
 // before the click is then not lost. It knows the list of files that the build has written, and nothing
 // of what is in them.
 
+const named = (name) => document.querySelector(`meta[name="${name}"]`)?.content;
 /** What a page needs beside its WASM. */
-const EXTRAS = { analytics: ["/vendor/echarts.js"] };
+const EXTRAS = { analytics: [named("charts")] };
 /** First parts of paths whose page is called otherwise in the list. */
 const NAMES = { admin: "cache" };
 
-const list = document.querySelector('meta[name="chunks"]')?.content;
+const list = named("chunks");
 const begun = new Set();
 let files;
 
