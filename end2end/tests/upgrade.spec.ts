@@ -134,3 +134,32 @@ test("a student who comes back after an upgrade, with everything of the old buil
     await rm(folder, { recursive: true });
   }
 });
+
+test("a page that was open during an upgrade leads on to the new build", async ({ browser }) => {
+  test.setTimeout(120_000);
+  const folder = await mkdtemp(join(tmpdir(), "studyin-upgrade-"));
+  const next = await nextBuild(folder);
+  const fresh = await scriptsOf(next.site);
+  const server = await Server.start();
+  const context = await browser.newContext({ baseURL: server.url });
+  try {
+    const { page } = await new Student(await context.newPage()).signUp();
+    await hydrated(page);
+    await server.upgrade({ program: next.program, settings: { SITE_ROOT: next.site } });
+    // The files of the library's page were not asked for before, and are gone now.
+    const link = page.locator('a[href="/library"]:visible').first();
+    await link.hover();
+    await expect(link).toHaveAttribute("rel", "external");
+    await link.click();
+    await expect(page.getByRole("heading", { name: "Library", level: 1 })).toBeVisible();
+    await hydrated(page);
+    const scripts = await page.evaluate(() =>
+      performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname.slice("/pkg/".length)),
+    );
+    expect(scripts.filter((name) => fresh.includes(name)).length).toBeGreaterThan(0);
+  } finally {
+    await context.close();
+    await server.stop();
+    await rm(folder, { recursive: true });
+  }
+});
