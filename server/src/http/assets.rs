@@ -84,23 +84,18 @@ impl Assets {
             style.address,
             terms(&style)
         );
-        let whole = match place {
-            None => format!(
-                "{plain}, <{}>; rel=modulepreload, \
-                 <{}>; rel=preload; as=fetch; type=\"application/wasm\"; crossorigin",
-                script.address, wasm.address
-            ),
-            // A module that is taken in before the page's import map would never be checked, so the
-            // script is only fetched.
-            Some(_) => format!(
-                "{plain}, <{}>; rel=preload; as=script{}, \
-                 <{}>; rel=preload; as=fetch; type=\"application/wasm\"{}",
-                script.address,
-                terms(&script),
-                wasm.address,
-                terms(&wasm)
-            ),
+        // A module that is taken in before the page's import map would never be checked, so a script
+        // from elsewhere is only fetched.
+        let role = match place {
+            None => "modulepreload".to_owned(),
+            Some(_) => format!("preload; as=script{}", terms(&script)),
         };
+        // No checksum here: browsers look at none until the page's own script asks for it.
+        let whole = format!(
+            "{plain}, <{}>; rel={role}, \
+             <{}>; rel=preload; as=fetch; type=\"application/wasm\"; crossorigin",
+            script.address, wasm.address
+        );
         let header =
             |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
         let import_map = (!checksums.is_empty()).then(|| {
