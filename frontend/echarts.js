@@ -98,8 +98,18 @@ function theme(colours, font) {
   };
 }
 
-/** The option with what no JSON can say: the colour of each cell, words for a tooltip. */
+/** What an option says in pixels, which are those of letters of the usual size. */
+const LENGTHS = ["left", "top", "right", "bottom", "width", "height"];
+/** The root's font size for which options are written, in pixels. */
+const USUAL_REM = 16;
+
+/** The option with what no JSON can say: the size of letters, the colour of each cell, words for a tooltip. */
 function dress(option, colours) {
+  for (const place of [option.calendar, option.grid].flat()) {
+    for (const length of LENGTHS) {
+      if (typeof place?.[length] === "number") place[length] *= rem() / USUAL_REM;
+    }
+  }
   for (const series of option.series ?? []) {
     if (series.type !== "heatmap") continue;
     series.tooltip = { formatter: ({ value }) => value.at(-2) };
@@ -124,21 +134,36 @@ function paint(element) {
   drawing.chart.setOption(dress(JSON.parse(drawing.json), colours));
 }
 
-function fit(element) {
-  const drawing = drawings.get(element);
-  if (!drawing) return;
-  if (drawing.rem === rem()) drawing.chart.resize();
-  else paint(element);
-}
-
 function repaintAll() {
   for (const element of drawings.keys()) paint(element);
 }
 dark.addEventListener("change", repaintAll);
 still.addEventListener("change", repaintAll);
 
+/** As wide as letters are high, so that its size changes whenever theirs does. */
+const ruler = document.createElement("span");
+Object.assign(ruler.style, { position: "absolute", top: 0, width: "1rem", visibility: "hidden" });
+document.body.append(ruler);
+new ResizeObserver(() => {
+  for (const [element, drawing] of drawings) if (drawing.rem !== rem()) paint(element);
+}).observe(ruler);
+
 /** How far each key moves through the values; a week is a column of the calendar. */
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -7, PageDown: 7, Home: -Infinity, End: Infinity };
+
+/** The same in a grid, whose rows can be walked down as well. */
+function stepsOf({ xAxis, yAxis }) {
+  if (yAxis?.type !== "category") return STEPS;
+  const row = xAxis.data.length;
+  return { ...STEPS, ArrowUp: -row, ArrowDown: row, PageUp: undefined, PageDown: undefined };
+}
+
+/** The value one step from another, or from outside; a step over the edge is none. */
+function stepped(at, step, last) {
+  if (!Number.isFinite(step)) return step < 0 ? 0 : last;
+  if (at === undefined) return step < 0 ? last : 0;
+  return at + step < 0 || at + step > last ? Math.min(at, last) : at + step;
+}
 
 /** The tooltips by keyboard: the frame around a chart has the focus, what is shown is also said. */
 function walk(element, event) {
@@ -151,12 +176,13 @@ function walk(element, event) {
     drawing.at = undefined;
   };
   if (event.type === "blur" || event.key === "Escape") return hide();
-  const step = STEPS[event.key];
-  const { series, xAxis } = JSON.parse(drawing.json);
+  const option = JSON.parse(drawing.json);
+  const { series, xAxis } = option;
+  const step = stepsOf(option)[event.key];
   const last = (series?.[0]?.data.length ?? 0) - 1;
   if (step === undefined || last < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
-  const at = Math.min(Math.max((drawing.at ?? (step < 0 ? last + 1 : -1)) + step, 0), last);
+  const at = stepped(drawing.at, step, last);
   hide();
   drawing.at = at;
   chart.dispatchAction({ type: "highlight", seriesIndex: 0, dataIndex: at });
@@ -164,7 +190,7 @@ function walk(element, event) {
   const value = series[0].data[at];
   const said = Array.isArray(value)
     ? value.at(-2)
-    : [[xAxis].flat()[0].data[at], ...series.map(({ name, data }) => `${name}: ${data[at]}`)].join("\n");
+    : [xAxis.data[at], ...series.map(({ name, data }) => `${name}: ${data[at]}`)].join("\n");
   const voice = element.closest("figure")?.querySelector("[role=status]");
   if (voice) voice.textContent = said;
 }
@@ -178,7 +204,7 @@ globalThis.studyinCharts = {
       drawing.chart.setOption(dress(JSON.parse(json), palette(element)));
       return;
     }
-    const observer = new ResizeObserver(() => fit(element));
+    const observer = new ResizeObserver(() => drawings.get(element)?.chart.resize());
     const frame = element.parentElement;
     const onKey = (event) => walk(element, event);
     const stop = () => {

@@ -200,6 +200,22 @@ async function clicked(page, selector) {
   }
 }
 
+/** The path of a conversation that holds one question and its answer. */
+async function asked(browser, base, cookie) {
+  const context = await browser.newContext({ baseURL: base });
+  await context.addCookies([cookie]);
+  const page = await context.newPage();
+  await page.goto("/coach");
+  await settled(page);
+  await page.getByTestId("composer").fill("What do the first pages say?");
+  await page.getByTestId("send").click();
+  await page.waitForURL(/\/coach\/[0-9a-f-]{36}/);
+  await page.getByTestId("answer").waitFor();
+  const { pathname } = new URL(page.url());
+  await context.close();
+  return pathname;
+}
+
 async function measure(browser, base, cookie, route) {
   const samples = new Map();
   let files = [];
@@ -313,17 +329,6 @@ try {
   const material = (Array.isArray(list) ? list : (list.materials ?? list.items))[0].id;
   const cookie = await signIn(server.url, dataDir, folder);
 
-  const rail = (to) => `nav a[href="${to}"]:visible`;
-  const routes = [
-    { name: "/", address: "/", click: rail("/library") },
-    { name: "/library", address: "/library", click: rail("/coach") },
-    { name: "/library/:id", address: `/library/${material}`, click: rail("/library") },
-    { name: "/coach", address: "/coach", click: rail("/library") },
-    { name: "/analytics", address: "/analytics", click: rail("/library") },
-    { name: "/settings", address: "/settings", click: rail("/library") },
-    { name: "/login", address: "/login", click: 'input[name="email"]', visitor: true },
-  ];
-  const wanted = process.env.BENCH_ROUTES?.split(",");
   browser = await chromium.launch({
     executablePath: browserProgram(),
     args: [
@@ -336,6 +341,23 @@ try {
       "--disable-sync",
     ],
   });
+  const conversation = await asked(browser, server.url, cookie);
+
+  const rail = (to) => `nav a[href="${to}"]:visible`;
+  const routes = [
+    { name: "/", address: "/", click: rail("/library") },
+    { name: "/library", address: "/library", click: rail("/coach") },
+    { name: "/library/:id", address: `/library/${material}`, click: rail("/library") },
+    { name: "/coach", address: "/coach", click: rail("/library") },
+    { name: "/coach/:id", address: conversation, click: rail("/library") },
+    { name: "/analytics", address: "/analytics", click: rail("/library") },
+    { name: "/settings", address: "/settings", click: rail("/library") },
+    // The first student that was seeded owns the server.
+    { name: "/admin/performance", address: "/admin/performance", click: rail("/library") },
+    { name: "/login", address: "/login", click: 'input[name="email"]', visitor: true },
+    { name: "/signup", address: "/signup", click: 'input[name="email"]', visitor: true },
+  ];
+  const wanted = process.env.BENCH_ROUTES?.split(",");
   const rows = [];
   for (const route of routes.filter(({ name }) => !wanted || wanted.includes(name))) {
     const row = await measure(browser, server.url, cookie, route);

@@ -1,6 +1,6 @@
 // The last step of a build: gives the built scripts names that change whenever anything in them
 // does, tells the service worker which build it belongs to, and writes the compressed copies the
-// server sends.
+// server sends and the checksums it puts into pages whose files lie elsewhere.
 // Usage: node scripts/finish-site.mjs SITE HASH_FILE
 //
 // cargo-leptos hashes each file first and rewrites the names inside it afterwards: the main script
@@ -37,14 +37,20 @@ const shortHash = (...parts) => {
   return hash.digest("base64url");
 };
 
+function minify(file) {
+  const { code } = transformSync(readFileSync(file, "utf8"), { minify: true, format: "esm", target: "es2022" });
+  writeFileSync(file, code);
+}
+
 for (const name of readdirSync(pkg)) {
   const file = path.join(pkg, name);
   if (/\.ts$/.test(name)) rmSync(file);
   // cargo-leptos minifies the main script and leaves the loader, one stanza a chunk, as it is.
-  if (/^__wasm_split\..*\.js$/.test(name)) {
-    const { code } = transformSync(readFileSync(file, "utf8"), { minify: true, format: "esm", target: "es2022" });
-    writeFileSync(file, code);
-  }
+  if (/^__wasm_split\..*\.js$/.test(name)) minify(file);
+}
+// Every page of a student carries these; the worker stays as it is, for people to read.
+for (const name of readdirSync(site)) {
+  if (/\.js$/.test(name) && name !== "sw.js") minify(path.join(site, name));
 }
 
 const [mainWasm, mainScript] = ["wasm", "js"].map((kind) =>
@@ -54,7 +60,11 @@ const main = shortened(readFileSync(mainWasm), readFileSync(mainScript, "utf8"))
 writeFileSync(mainWasm, main.wasm);
 writeFileSync(mainScript, main.script);
 
-const names = readdirSync(pkg).filter((name) => HASHED.test(name)).sort();
+/** The chart library names no other file and none names it, so its own hash is enough: a browser keeps it
+    for as many builds as it stays the same. */
+const CHARTS = /^echarts\./;
+
+const names = readdirSync(pkg).filter((name) => HASHED.test(name) && !CHARTS.test(name)).sort();
 const contents = new Map(names.map((name) => [name, readFileSync(path.join(pkg, name))]));
 const whole = shortHash(...names.flatMap((name) => [name, contents.get(name)]));
 const renamed = new Map(names.map((name) => [name.match(HASHED)[1], shortHash(whole, name.match(HASHED)[1])]));
@@ -87,9 +97,20 @@ for (const size of [192, 512]) {
   if (existsSync(icon)) writeFileSync(path.join(site, `icon-${size}.png`), png(readFileSync(icon, "utf8"), size));
 }
 
-const hashes = rewrite(readFileSync(hashFile));
+const hashes = rewrite(readFileSync(hashFile)).toString() + nameCharts();
 writeFileSync(hashFile, hashes);
-stampWorker(hashes.toString());
+stampWorker(hashes);
+
+/** Moves the chart library to the built files; the line that says its hash. */
+function nameCharts() {
+  const folder = path.join(site, "vendor");
+  const file = path.join(folder, "echarts.js");
+  if (!existsSync(file)) return "";
+  const hash = shortHash(readFileSync(file));
+  renameSync(file, path.join(pkg, `echarts.${hash}.js`));
+  rmSync(folder, { recursive: true });
+  return `charts: ${hash}\n`;
+}
 
 /**
  * Writes the build's name and the files of its shell into the service worker, whose bytes then change
@@ -131,4 +152,12 @@ for (const entry of readdirSync(site, { recursive: true, withFileTypes: true }))
   raw += bytes.length;
   brotli += br.length;
 }
+
+// By these a page checks what another server hands on. Names are part of what is summed, so they are
+// last; no file holds the sum of another, which would have to be made in some order.
+const sums = readdirSync(pkg)
+  .filter((name) => COMPRESSIBLE.test(name))
+  .sort()
+  .map((name) => [name, `sha256-${createHash("sha256").update(readFileSync(path.join(pkg, name))).digest("base64")}`]);
+writeFileSync(path.join(site, "integrity.json"), JSON.stringify(Object.fromEntries(sums)));
 console.log(`    page files: ${names.length}, ${raw} bytes, ${brotli} as Brotli`);

@@ -20,7 +20,8 @@ pub const HEAT_STEPS: [u32; 5] = [0, 1, 15, 30, 60];
 const FROZEN: i64 = HEAT_STEPS.len() as i64;
 /// Up to so many days, the calendar has room for large cells.
 pub const LARGE_CELLS_DAYS: usize = 92;
-/// Side of a day's cell in pixels; the page's style sheet gives the chart the room.
+/// Side of a day's cell in pixels. All lengths here hold for letters of the usual size, 16 pixels: the
+/// page's script makes them larger with larger letters, and its style sheet gives the charts the room.
 const CELL: f64 = 14.0;
 const CELL_LARGE: f64 = 22.0;
 

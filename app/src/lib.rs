@@ -28,9 +28,10 @@ pub mod widgets;
 use browser::events::ANNOUNCEMENT;
 use leptos::{
     hydration::{AutoReload, HydrationScripts},
+    nonce::use_nonce,
     prelude::*,
 };
-use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
+use leptos_meta::{MetaTags, Title, provide_meta_context};
 use leptos_router::{
     Lazy, SsrMode,
     components::{FlatRoutes, Route, Router},
@@ -42,7 +43,11 @@ use pages::{
     settings::SettingsRoute, signup::SignupRoute,
 };
 use ports::{CurrentUser, FormState, PageFiles, PlainPage};
+use std::sync::Arc;
 use widgets::frame::Chrome;
+
+/// Has the page's own requests for built files checked as well; see the file.
+const CHECKED_FETCH: &str = include_str!("checked_fetch.js");
 
 /// The HTML document around [`App`].
 ///
@@ -52,9 +57,9 @@ use widgets::frame::Chrome;
 pub fn shell(options: LeptosOptions) -> AnyView {
     let student = use_context::<CurrentUser>().and_then(|user| user.0);
     let plain = student.is_none() || use_context::<PlainPage>().is_some();
-    let files = use_context::<PageFiles>();
-    let chunks = files.as_ref().map(|files| files.chunks.clone());
-    let root = files.and_then(|files| files.root);
+    let files = use_context::<Arc<PageFiles>>().unwrap_or_default();
+    let root = files.root.clone();
+    let is_elsewhere = root.is_some().then_some("anonymous");
     let student = student.map(|student| student.id.to_string());
     let file_max_bytes = use_context::<FormState>()
         .map(|form| form.file_max_bytes)
@@ -69,13 +74,28 @@ pub fn shell(options: LeptosOptions) -> AnyView {
                 <meta name="theme-color" media="(prefers-color-scheme: light)" content="#f8f5ee" />
                 <meta name="theme-color" media="(prefers-color-scheme: dark)" content="#191a1d" />
                 {file_max_bytes.map(|bytes| view! { <meta name="file-max-bytes" content=bytes.to_string() /> })}
-                <HashedStylesheet options=options.clone() root=root.clone().unwrap_or_default() />
+                <link
+                    rel="stylesheet"
+                    href=files.style.address.clone()
+                    integrity=files.style.integrity.clone()
+                    crossorigin=is_elsewhere
+                />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="manifest" href="/site.webmanifest" />
                 {(!plain).then(|| view! { <script src="/vitals.js" defer fetchpriority="low"></script> })}
                 {(!plain).then(|| view! {
                     <meta name="student" content=student />
-                    <meta name="chunks" content=chunks />
+                    <meta name="chunks" content=files.chunks.clone() />
+                    <meta
+                        name="charts"
+                        content=files.charts.address.clone()
+                        data-integrity=files.charts.integrity.clone()
+                    />
+                    // Before anything that is checked by it.
+                    {files.checksums.clone().map(|checksums| view! {
+                        <script type="importmap" nonce=use_nonce()>{checksums}</script>
+                        <script nonce=use_nonce()>{CHECKED_FETCH}</script>
+                    })}
                     {root.clone().map(|root| view! { <meta name="assets" content=root /> })}
                     <AutoReload options=options.clone() />
                     <HydrationScripts options=options.clone() root=root.unwrap_or_default() />

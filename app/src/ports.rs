@@ -236,12 +236,26 @@ pub struct RefusedFile {
 pub struct AnswerStatus(pub Arc<dyn Fn(u16) + Send + Sync>);
 
 /// Where a page finds its built files. Provided as context by the server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct PageFiles {
     /// What comes before `/pkg` when they do not lie on this server.
     pub root: Option<String>,
+    pub style: BuiltFile,
+    /// The chart library, which the page with charts brings in.
+    pub charts: BuiltFile,
     /// Address of the list of each lazy page's files.
     pub chunks: String,
+    /// An import map with the checksum of every script and WASM file, when they do not lie on this
+    /// server: the browser runs nothing that is not what was built.
+    pub checksums: Option<String>,
+}
+
+/// One of the built files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuiltFile {
+    pub address: String,
+    /// What `integrity` says of it; only of a file that does not lie on this server.
+    pub integrity: Option<String>,
 }
 
 /// Marks a page that must work as plain HTML forms and therefore ships no script: sign-in and

@@ -7,7 +7,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
-const PROGRAM = process.env.STUDYIN_SERVER ?? join(ROOT, "target/release/server");
+/** The release that is tested: its program, with the names of its page files beside it, and those files. */
+export const PROGRAM = process.env.STUDYIN_SERVER ?? join(ROOT, "target/release/server");
+export const SITE = process.env.SITE_ROOT ?? join(ROOT, "target/site");
 const MODEL = process.env.MODEL_DIR ?? join(ROOT, "data/models/all-MiniLM-L6-v2");
 
 /** Longest a start may take on a busy machine, the model included. */
@@ -15,29 +17,59 @@ const START_MS = 60_000;
 /** Longest a graceful stop may take before it is forced. */
 const STOP_MS = 15_000;
 
+/** Another program or other settings than usual. */
+interface Release {
+  program?: string;
+  settings?: Record<string, string>;
+}
+
 /** A release server of the tests' own: free port, empty data folder, nothing of a developer's `.env`. */
 export class Server {
+  private readonly log: string[] = [];
+  private child: ChildProcess;
+
   private constructor(
-    readonly url: string,
-    private readonly child: ChildProcess,
+    private readonly port: number,
     private readonly folder: string,
-    private readonly log: string[],
-  ) {}
+    release: Release,
+  ) {
+    this.child = this.run(release);
+  }
 
   static async start(settings: Record<string, string> = {}): Promise<Server> {
-    if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing: run \`make build\` first`);
     const folder = await mkdtemp(join(tmpdir(), "studyin-end2end-"));
-    const port = await freePort();
-    const log: string[] = [];
-    const child = spawn(PROGRAM, {
-      cwd: folder,
+    const server = new Server(await freePort(), folder, { settings });
+    await server.isReady();
+    return server;
+  }
+
+  /** Goes on with another release on the same data and address, as after an upgrade. */
+  async upgrade(release: Release): Promise<void> {
+    await this.end();
+    this.child = this.run(release);
+    await this.isReady();
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** What the server has written so far. */
+  output(): string {
+    return this.log.join("");
+  }
+
+  private run({ program = PROGRAM, settings = {} }: Release): ChildProcess {
+    if (!existsSync(program)) throw new Error(`${program} is missing: run \`make build\` first`);
+    const child = spawn(program, {
+      cwd: this.folder,
       env: {
         PATH: process.env.PATH,
         HOST: "127.0.0.1",
-        PORT: String(port),
-        DATA_DIR: join(folder, "data"),
+        PORT: String(this.port),
+        DATA_DIR: join(this.folder, "data"),
         MODEL_DIR: MODEL,
-        SITE_ROOT: process.env.SITE_ROOT ?? join(ROOT, "target/site"),
+        SITE_ROOT: SITE,
         // All students of a run come from one address.
         SIGNUPS_PER_HOUR: "100000",
         QUESTIONS_PER_MINUTE: "1000",
@@ -45,18 +77,10 @@ export class Server {
       },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    const keep = (chunk: Buffer): void => void log.push(chunk.toString());
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
-
-    const server = new Server(`http://127.0.0.1:${port}`, child, folder, log);
-    await server.isReady();
-    return server;
-  }
-
-  /** What the server has written so far. */
-  output(): string {
-    return this.log.join("");
+    const keep = (chunk: Buffer): void => void this.log.push(chunk.toString());
+    child.stdout?.on("data", keep);
+    child.stderr?.on("data", keep);
+    return child;
   }
 
   private async isReady(): Promise<void> {
@@ -73,14 +97,18 @@ export class Server {
   }
 
   async stop(): Promise<void> {
-    if (this.child.exitCode === null) {
-      const exited = new Promise((resolve) => this.child.once("exit", resolve));
-      this.child.kill("SIGTERM");
-      const force = setTimeout(() => this.child.kill("SIGKILL"), STOP_MS);
-      await exited;
-      clearTimeout(force);
-    }
+    await this.end();
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  private async end(): Promise<void> {
+    const { child } = this;
+    if (child.exitCode !== null) return;
+    const exited = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    const force = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    await exited;
+    clearTimeout(force);
   }
 }
 

@@ -1,5 +1,9 @@
-import { expect, test } from "@playwright/test";
-import { Server } from "../support/server";
+import { expect, type Page, test } from "@playwright/test";
+import { existsSync } from "node:fs";
+import { appendFile, cp, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Server, SITE } from "../support/server";
 import { hydrated, Student } from "../support/student";
 
 test("page files come from another origin when the settings say so, and the page works as ever", async ({ browser }) => {
@@ -18,7 +22,8 @@ test("page files come from another origin when the settings say so, and the page
     const { page } = student;
     const answer = await page.goto("/");
     expect(answer?.headers()["link"]).toContain(`<${elsewhere.url}>; rel=preconnect`);
-    expect(answer?.headers()["content-security-policy"]).toContain(elsewhere.url);
+    const policy = answer?.headers()["content-security-policy"] ?? "";
+    expect(policy.split(elsewhere.url).slice(1).filter((rest) => !rest.startsWith("/pkg/"))).toEqual([]);
     await hydrated(page);
     await page.getByRole("navigation", { name: "Studyin" }).getByRole("link", { name: "Library" }).click();
     await expect(page.getByRole("heading", { name: "Library", level: 1 })).toBeVisible();
@@ -44,5 +49,92 @@ test("page files come from another origin when the settings say so, and the page
     await context.close();
     await server.stop();
     await elsewhere.stop();
+  }
+});
+
+interface Tampered {
+  file: RegExp;
+  /** What is put at its end. */
+  added: string;
+  page: string;
+  /** What a student sees without it. */
+  holds: (page: Page) => Promise<void>;
+}
+
+const SCRIPT = "\nglobalThis.tampered = true;";
+/** A section without meaning: still a WASM that would run. */
+const SECTION = "\0\x02\x01x";
+const TAMPERED: Tampered[] = [
+  { file: /^app\..*\.css$/, added: "\nbody { outline: 7px solid red; }", page: "/library", holds: unstyled },
+  { file: /^app\..*\.js$/, added: SCRIPT, page: "/library", holds: asleep },
+  { file: /^__wasm_split\..*\.js$/, added: SCRIPT, page: "/library", holds: asleep },
+  { file: /^app\..*\.wasm$/, added: SECTION, page: "/library", holds: asleep },
+  { file: /^split___library_route.*\.wasm$/, added: SECTION, page: "/library", holds: asleep },
+  { file: /^echarts\..*\.js$/, added: SCRIPT, page: "/analytics", holds: withoutCharts },
+];
+
+async function unstyled(page: Page): Promise<void> {
+  await expect(page.locator("body")).not.toHaveCSS("outline-width", "7px");
+}
+
+/** The page shows what the server rendered, and no script of it has run. */
+async function asleep(page: Page): Promise<void> {
+  await expect(page.getByRole("heading", { name: "Library", level: 1 })).toBeVisible();
+  await page.waitForLoadState("networkidle");
+  expect(await page.evaluate(() => "tampered" in globalThis)).toBe(false);
+  expect(await page.evaluate(() => document.documentElement.dataset.hydrated)).toBeUndefined();
+}
+
+/** The tables say what no chart shows. */
+async function withoutCharts(page: Page): Promise<void> {
+  await hydrated(page);
+  await expect(page.getByTestId("calendar-chart")).toBeHidden();
+  await expect(page.getByText("Show as table").first()).toBeVisible();
+  expect(await page.evaluate(() => "tampered" in globalThis)).toBe(false);
+}
+
+test("nothing runs of a file that another origin hands on changed", async ({ browser }) => {
+  test.setTimeout(180_000);
+  const folder = await mkdtemp(join(tmpdir(), "studyin-tampered-"));
+  const site = join(folder, "site");
+  await cp(SITE, site, { recursive: true });
+  const pkg = join(site, "pkg");
+  const elsewhere = await Server.start({ SITE_ROOT: site });
+  const server = await Server.start({ ASSET_BASE_URL: elsewhere.url });
+  const visitor = await browser.newContext({ baseURL: server.url });
+  try {
+    const student = await new Student(await visitor.newPage()).signUp();
+    // There are charts once there is something to show.
+    await student.upload();
+    const storageState = await visitor.storageState();
+    for (const tampered of TAMPERED) {
+      const name = (await readdir(pkg)).find((name) => tampered.file.test(name)) ?? "";
+      expect(name, String(tampered.file)).not.toBe("");
+      const file = join(pkg, name);
+      await cp(file, join(folder, "whole"));
+      await appendFile(file, tampered.added, "latin1");
+      // The compressed copies of the file would be sent in its place.
+      for (const kind of [".br", ".gz"]) if (existsSync(file + kind)) await rename(file + kind, `${join(folder, "copy")}${kind}`);
+
+      const context = await browser.newContext({ baseURL: server.url, storageState, serviceWorkers: "block" });
+      const page = await context.newPage();
+      const refusals: string[] = [];
+      page.on("console", (message) => /integrity/i.test(message.text()) && refusals.push(message.text()));
+      await page.goto(tampered.page);
+      await tampered.holds(page);
+      expect(refusals.length, `refusals of ${name}`).toBeGreaterThan(0);
+      await context.close();
+
+      await rename(join(folder, "whole"), file);
+      for (const kind of [".br", ".gz"]) {
+        const copy = `${join(folder, "copy")}${kind}`;
+        if (existsSync(copy)) await rename(copy, file + kind);
+      }
+    }
+  } finally {
+    await visitor.close();
+    await server.stop();
+    await elsewhere.stop();
+    await rm(folder, { recursive: true });
   }
 });

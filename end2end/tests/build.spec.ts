@@ -1,5 +1,6 @@
 import { expect, test } from "@playwright/test";
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -29,12 +30,14 @@ function finished(sentence: string): Map<string, string> {
   const folder = mkdtempSync(join(tmpdir(), "studyin-site-"));
   const pkg = join(folder, "site/pkg");
   mkdirSync(pkg, { recursive: true });
+  mkdirSync(join(folder, "site/vendor"));
   const files = {
     [`site/pkg/app.${MAIN}.js`]: `import "./__wasm_split.${LOADER}.js"; export const wasm = "app.${WASM}.wasm", glue = { "./app_bg.js": { __wbg_call_0123456789abcdef() {} } };`,
     [`site/pkg/__wasm_split.${LOADER}.js`]: `import "./app.${MAIN}.js"; fetch("chunk_0.${CHUNK}.wasm");`,
     [`site/pkg/app.${WASM}.wasm`]: importing(`./__wasm_split.${LOADER}.js`, "./app_bg.js"),
     [`site/pkg/chunk_0.${CHUNK}.wasm`]: sentence,
     "site/pkg/app.stylestylestylestylest.css": "a{}",
+    "site/vendor/echarts.js": "globalThis.studyinCharts = {};",
     "site/offline.html": `<link rel="stylesheet" href="/pkg/app.css">`,
     "site/sw.js": readFileSync(join(ROOT, "public/sw.js"), "utf8"),
     "hash.txt": `js: ${MAIN}\nwasm: ${WASM}\ncss: stylestylestylestylest\nsplit: ${LOADER}\n`,
@@ -43,14 +46,14 @@ function finished(sentence: string): Map<string, string> {
   const script = join(ROOT, "scripts/finish-site.mjs");
   execFileSync(process.execPath, [script, join(folder, "site"), join(folder, "hash.txt")]);
   const found = new Map(readdirSync(pkg).map((name) => [name, readFileSync(join(pkg, name), "latin1")]));
-  for (const name of ["sw.js", "offline.html"]) found.set(name, readFileSync(join(folder, "site", name), "utf8"));
+  for (const name of ["sw.js", "offline.html", "integrity.json"]) found.set(name, readFileSync(join(folder, "site", name), "utf8"));
   rmSync(folder, { recursive: true });
   return found;
 }
 
 test("a changed string gives every script of a build another name, so that a full cache never mixes two builds", () => {
   const [before, after] = [finished("one"), finished("two")];
-  const scripts = (build: Map<string, string>) => [...build.keys()].filter((name) => /\.[\w-]{22}\.(js|wasm)$/.test(name));
+  const scripts = (build: Map<string, string>) => [...build.keys()].filter((name) => /^(?!echarts).*\.[\w-]{22}\.(js|wasm)$/.test(name));
   expect(scripts(before)).toHaveLength(4);
   // Whatever a browser has kept of the first build, the second asks for none of it.
   expect(scripts(after).filter((name) => before.has(name))).toEqual([]);
@@ -79,4 +82,22 @@ test("what the main WASM imports has the same short names in it and in its scrip
   expect(split?.name).toBe("__wbg_call_0123456789abcdef");
   expect(file(".js")).toContain(`${glue?.name}() {}`);
   expect(file(".js")).not.toContain("0123456789abcdef");
+});
+
+test("the chart library keeps its name as long as it is the same, whatever else changes", () => {
+  const charts = (build: Map<string, string>) => [...build.keys()].filter((name) => /^echarts\.[\w-]{22}\.js$/.test(name));
+  const [before, after] = [finished("one"), finished("two")];
+  expect(charts(before)).toHaveLength(1);
+  expect(charts(after)).toEqual(charts(before));
+});
+
+test("every built file has a checksum beside it, of what it is in the end", () => {
+  const build = finished("one");
+  const sums = JSON.parse(build.get("integrity.json") ?? "{}") as Record<string, string>;
+  const built = [...build.keys()].filter((name) => /\.[\w-]{22}\.(js|wasm|css)$/.test(name));
+  expect(Object.keys(sums).sort()).toEqual(built.sort());
+  for (const [name, sum] of Object.entries(sums)) {
+    const hash = createHash("sha256").update(build.get(name) ?? "", "latin1");
+    expect(sum, name).toBe(`sha256-${hash.digest("base64")}`);
+  }
 });

@@ -52,14 +52,58 @@ test("the owner sees how fast the pages were that students left", async ({ stude
   await expect(rows.filter({ hasText: "TTFB" }).first()).toContainText("good");
 });
 
-test("a page in use sends nothing until it is left", async ({ student }) => {
+/** What was sent, by the page it is about. */
+const sentBy = (sent: Request[]): Record<string, unknown>[] =>
+  sent.map((request) => JSON.parse(request.postData() ?? "{}") as Record<string, unknown>);
+
+test("a page in use sends nothing until it is left, be it for the next one", async ({ student }) => {
   const { page } = student;
   await page.goto("/library");
   await hydrated(page);
   const sent = collectFigures(page);
+  await page.locator("main").click({ position: { x: 5, y: 5 } });
+  expect(sent).toEqual([]);
   for (const path of ["/coach", "/settings", "/library"]) {
     await page.locator(`a[href="${path}"]:visible`).first().click();
     await expect(page).toHaveURL((url) => url.pathname === path);
   }
-  expect(sent).toEqual([]);
+  await expect.poll(() => sentBy(sent).map(({ route }) => route)).toEqual(["/library", "/coach", "/settings"]);
+  const [loaded, ...shown] = sentBy(sent);
+  for (const name of ["lcp", "cls", "ttfb"]) expect(loaded?.[name], name).toEqual(expect.any(Number));
+  // Pages that were not loaded have no first byte and no first paint, and shifts of their own.
+  for (const figures of shown) {
+    expect(figures).toEqual(expect.objectContaining({ cls: expect.any(Number) }));
+    expect(figures.lcp ?? figures.ttfb ?? null).toBeNull();
+  }
+  await leave(page);
+  await expect.poll(() => sent.length).toBe(4);
+});
+
+test("a browser that cannot see shifts sends none, which is not the same as 0", async ({ student }) => {
+  const { page } = student;
+  await page.addInitScript(() => {
+    const types = PerformanceObserver.supportedEntryTypes.filter((type) => type !== "layout-shift");
+    Object.defineProperty(PerformanceObserver, "supportedEntryTypes", { value: types });
+  });
+  await page.goto("/library");
+  await hydrated(page);
+  const sent = collectFigures(page);
+  await leave(page);
+  await expect.poll(() => sent.length).toBe(1);
+  const [figures] = sentBy(sent);
+  expect(figures?.cls ?? null).toBeNull();
+  expect(figures?.ttfb).toEqual(expect.any(Number));
+});
+
+test.describe("a page that is none", () => {
+  test.use({ expectedErrors: [/no\/such\/page/] });
+
+  test("is left without a word in the console", async ({ student }) => {
+    const { page } = student;
+    await page.goto("/no/such/page");
+    await hydrated(page);
+    const answered = page.waitForResponse((response) => isFigures(response.request()));
+    await leave(page);
+    expect((await answered).status()).toBe(204);
+  });
 });

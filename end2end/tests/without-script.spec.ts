@@ -45,3 +45,23 @@ test("signing up, the library and logging in work without JavaScript", async ({ 
   await page.goto("/library");
   await expect(page).toHaveURL(/\/library/);
 });
+
+test("the figures behind the charts are there to read without JavaScript", async ({ student }) => {
+  const { page } = student;
+  await page.goto("/library");
+  await page.getByTestId("upload-input").setInputFiles({
+    name: "Lighthouse.pdf",
+    mimeType: "application/pdf",
+    buffer: pdf(LIGHTHOUSE_PAGES),
+  });
+  await page.locator('form[action^="/library/upload"] button[type="submit"]').click();
+  await expect(student.material("Lighthouse")).toBeVisible();
+
+  await page.goto("/analytics");
+  for (const name of ["Study time of each day.", "XP and streak of each day.", "Study time by the hour it was spent in."]) {
+    const table = page.getByRole("table", { name });
+    await expect(table).toBeVisible();
+    await expect(table.getByRole("row").nth(1)).toBeVisible();
+  }
+  await expect(page.getByTestId("calendar-chart")).toBeHidden();
+});

@@ -69,7 +69,7 @@ pub struct PublicUrl {
 /// Another origin that serves this build's `/pkg`, such as a CDN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssetBase {
-    /// Scheme, host and perhaps port: what a content security policy names.
+    /// Scheme, host and perhaps port: what a browser connects to.
     pub origin: String,
     /// What comes before `/pkg`, without a slash at its end.
     pub base: String,

@@ -1,5 +1,5 @@
-//! Drawing charts: brings in `/vendor/echarts.js`, which only the page with charts asks for, and
-//! hands it an element and an option. That script knows colours, sizes and motion; see
+//! Drawing charts: brings in the chart library, which only the page with charts asks for, and hands
+//! it an element and an option. That script knows colours, sizes and motion; see
 //! `frontend/echarts.js`.
 
 use js_sys::{Function, Reflect};
@@ -7,7 +7,8 @@ use std::{cell::RefCell, rc::Rc};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Document, Element};
 
-const SCRIPT: &str = "/vendor/echarts.js";
+/// Where the server says in which file the library lies.
+const ADDRESS: &str = "meta[name=charts]";
 /// The id of the script's element, so that it is brought in once.
 const SCRIPT_ID: &str = "charts-script";
 
@@ -49,10 +50,11 @@ impl Drawing {
         let loaded = Closure::once_into_js(move || {
             draw(&element, &option);
         });
-        // Without the script the table beside each chart says the same.
-        let element = self.element.clone();
+        // Without the script the table beside each chart says the same; the next charts try again.
+        let (element, broken) = (self.element.clone(), script.clone());
         let failed = Closure::once_into_js(move || {
             let _ = element.set_attribute("hidden", "");
+            broken.remove();
         });
         for (event, handler) in [("load", loaded), ("error", failed)] {
             let _ = script.add_event_listener_with_callback(event, handler.unchecked_ref());
@@ -96,9 +98,15 @@ fn script() -> Option<Element> {
 }
 
 fn bring_in(document: &Document) -> Option<Element> {
+    let address = document.query_selector(ADDRESS).ok()??;
     let script = document.create_element("script").ok()?;
     script.set_id(SCRIPT_ID);
-    script.set_attribute("src", SCRIPT).ok()?;
+    if let Some(checksum) = address.get_attribute("data-integrity") {
+        script.set_attribute("integrity", &checksum).ok()?;
+        script.set_attribute("crossorigin", "anonymous").ok()?;
+    }
+    let source = address.get_attribute("content")?;
+    script.set_attribute("src", &source).ok()?;
     document
         .query_selector("head")
         .ok()??

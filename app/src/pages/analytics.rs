@@ -14,13 +14,14 @@ use crate::{
     browser::{events, kept::Kept},
     charts::WEEKDAYS,
     model::analytics::AnalyticsPage,
+    ports::AnswerStatus,
     widgets::{
         icon::{Glyph, Icon},
         label,
         notice::{EmptyState, Problem},
     },
 };
-use chart::{ChartFigure, Look};
+use chart::{ChartFigure, Look, OpenTables};
 use figures::figures;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -42,8 +43,10 @@ impl LazyRoute for AnalyticsRoute {
     }
 
     fn view(_this: Self) -> AnyView {
+        provide_context(OpenTables::none());
         let period = period();
         let page = Resource::new(move || period.get(), analytics);
+        let status = use_context::<AnswerStatus>();
         view! {
             <Title text="Analytics" />
             <div class="analytics">
@@ -52,12 +55,20 @@ impl LazyRoute for AnalyticsRoute {
                     <PeriodSwitch period />
                 </div>
                 <Transition fallback=|| view! { <div class="skeleton"></div> }>
-                    {move || Suspend::new(async move {
-                        match page.await {
-                            Ok(page) => view! { <Report page /> }.into_any(),
-                            Err(error) => view! { <Problem error /> }.into_any(),
-                        }
-                    })}
+                    {move || {
+                        let status = status.clone();
+                        Suspend::new(async move {
+                            match page.await {
+                                Ok(page) => view! { <Report page /> }.into_any(),
+                                Err(error) => {
+                                    if let Some(status) = status {
+                                        (status.0)(error.status());
+                                    }
+                                    view! { <Problem error /> }.into_any()
+                                }
+                            }
+                        })
+                    }}
                 </Transition>
             </div>
         }

@@ -45,7 +45,7 @@ pub async fn material(
     }
     let frame = Frame {
         student: profile.id,
-        style: &app.assets.style,
+        style: &app.assets.files.style.address,
     };
     let is_cut = readable > COPY_PAGES_MAX;
     Ok(still(
@@ -66,7 +66,7 @@ pub async fn conversation(
     let conversation = app.services.coach.conversation(profile.id, id).await?;
     let frame = Frame {
         student: profile.id,
-        style: &app.assets.style,
+        style: &app.assets.files.style.address,
     };
     Ok(still(&app, copy::conversation_html(&frame, conversation)))
 }

@@ -106,15 +106,36 @@ fn sockets(host: Option<&str>) -> String {
     .unwrap_or_default()
 }
 
+/// The place of the built files and nothing beside it, for others may share its origin.
 fn also(assets: Option<&AssetBase>) -> String {
     assets
-        .map(|assets| " ".to_owned() + &assets.origin)
+        .map(|assets| format!(" {}/pkg/", assets.base))
         .unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_another_origin_only_the_built_files_are_let_in() {
+        let place = AssetBase {
+            origin: "https://cdn.example.org".into(),
+            base: "https://cdn.example.org/x".into(),
+        };
+        let policies = [
+            page_policy("abc", None, None, Some(&place)),
+            still_policy(Some(&place)),
+            worker_policy(None, Some(&place)),
+        ];
+        for policy in policies {
+            let policy = policy.unwrap();
+            let policy = policy.to_str().unwrap();
+            let named = policy.matches(&place.origin).count();
+            let built = policy.matches("https://cdn.example.org/x/pkg/").count();
+            assert!(named > 0 && named == built, "{policy}");
+        }
+    }
 
     #[test]
     fn a_strange_host_never_reaches_the_policy() {

@@ -5,7 +5,7 @@ use crate::{clock::Clock, vitals};
 use app::model::vitals::Vital;
 use axum::{
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue},
+    http::{HeaderName, HeaderValue, Method},
     response::Response,
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -83,17 +83,17 @@ where
     F: Future<Output = Response>,
 {
     let started = Instant::now();
-    let method = request.method().clone();
+    let method = name_of(request.method());
     let route = route_of(&request);
     let id = clock.new_id();
-    let span = tracing::info_span!("http.request", %method, route, request.id = %id);
+    let span = tracing::info_span!("http.request", method, route, request.id = %id);
     async {
         let mut response = answer(request).await;
         let elapsed = started.elapsed();
         let status = response.status();
         metrics::histogram!(
             "http_request_duration_seconds",
-            "method" => method.to_string(),
+            "method" => method,
             "route" => route.clone(),
             "status" => status.as_u16().to_string(),
         )
@@ -123,6 +123,17 @@ where
     .await
 }
 
+/// The method, if anything here answers to it. HTTP lets a client call its method what it likes, and
+/// each name would be a series of its own for as long as the server runs.
+fn name_of(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN
+        .into_iter()
+        .find(|known| *known == method.as_str())
+        .unwrap_or("OTHER")
+}
+
+/// A template of the router's, of which there are only so many.
 fn route_of(request: &Request) -> String {
     match request.extensions().get::<MatchedPath>() {
         Some(path) if path.as_str().starts_with("/pkg") => "/pkg".to_owned(),
@@ -149,7 +160,7 @@ fn is_noise(route: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::{Router, body::Body, middleware::from_fn, routing::get};
+    use axum::{Router, body::Body, http::StatusCode, middleware::from_fn, routing::get};
     use std::{
         io,
         sync::{Arc, Mutex},
@@ -172,6 +183,14 @@ mod tests {
 
     /// What the log says of one answer, when answers should not take longer than `slow`.
     async fn logged(slow: Duration) -> String {
+        let request = Request::get("/library/7f3a?find=tachycardia");
+        let (status, log) = answered(slow, request.body(Body::empty()).unwrap()).await;
+        assert_eq!(status, 200);
+        log
+    }
+
+    /// The status of an answer, and what the log says of it.
+    async fn answered(slow: Duration, request: Request) -> (StatusCode, String) {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -190,13 +209,18 @@ mod tests {
                     .await
                 },
             ));
-        let request = Request::get("/library/7f3a?find=tachycardia")
-            .body(Body::empty())
-            .unwrap();
         let answer = router.oneshot(request).await.unwrap();
-        assert_eq!(answer.status(), 200);
         let bytes = log.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
+        (answer.status(), String::from_utf8(bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_method_nobody_knows_has_no_name_of_its_own() {
+        let request = Request::builder().method("BREW-0001").uri("/library/7f3a");
+        let (status, log) = answered(SLOW, request.body(Body::empty()).unwrap()).await;
+        assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+        assert!(log.contains("OTHER") && !log.contains("BREW"), "{log}");
+        assert_eq!(name_of(&Method::PATCH), "PATCH");
     }
 
     #[tokio::test]

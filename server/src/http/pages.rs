@@ -3,7 +3,7 @@
 use super::{forms, headers::page_policy, next, origin, session::Visitor, state::AppState};
 use app::{
     pages::home::{HomeHtml, problem_html},
-    ports::{AnswerStatus, CurrentUser, FormState, PageFiles, PlainPage},
+    ports::{AnswerStatus, CurrentUser, FormState, PlainPage},
 };
 use axum::{
     Router,
@@ -88,14 +88,11 @@ pub async fn render(
         _ => None,
     };
     let assets = state.config.assets.clone();
-    let files = PageFiles {
-        root: assets.as_ref().map(|assets| assets.base.clone()),
-        chunks: state.assets.chunks.clone(),
-    };
+    let files = Arc::clone(&state.assets.files);
     let has_scripts = !is_plain && visitor.0.is_some();
     let context = move || {
         ports();
-        provide_context(files.clone());
+        provide_context(Arc::clone(&files));
         if let Some(home) = &home {
             provide_context(home.clone());
         }

@@ -22,6 +22,9 @@ use tower_http::services::ServeDir;
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+const NEVER: HeaderValue = HeaderValue::from_static("no-store");
+/// One address has three bodies: as it is, and its two compressed copies.
+const BY_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding");
 const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
@@ -45,11 +48,12 @@ pub fn pkg(state: &AppState) -> Router<AppState> {
 async fn cached(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if response.status() == StatusCode::NOT_FOUND {
-        let mut missing = (StatusCode::NOT_FOUND, "There is no such file.\n").into_response();
-        missing
-            .headers_mut()
-            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        return missing;
+        response = (StatusCode::NOT_FOUND, "There is no such file.\n").into_response();
+    }
+    if !is_file(&response) {
+        // A year of a disk's bad minute, for everybody behind the same cache.
+        response.headers_mut().insert(header::CACHE_CONTROL, NEVER);
+        return response;
     }
     let value = if state.leptos.hash_files {
         FOR_EVER
@@ -58,10 +62,16 @@ async fn cached(State(state): State<AppState>, request: Request, next: Next) -> 
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, value);
+    headers.insert(header::VARY, BY_ENCODING);
     // The same public files for everybody, so pages whose files come through a CDN may read them.
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY);
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, CROSS_ORIGIN);
     response
+}
+
+/// A file, a part of one, or word that the one the browser has is still right.
+fn is_file(response: &Response) -> bool {
+    response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED
 }
 
 /// A public file, or the not-found page.
@@ -122,11 +132,12 @@ async fn served(state: &AppState, wanted: Request) -> Option<Response> {
         Ok(response) => response.map(Body::new),
         Err(never) => match never {},
     };
-    if !(response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED) {
+    if !is_file(&response) {
         return None;
     }
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, cache);
+    headers.insert(header::VARY, BY_ENCODING);
     if let Some(policy) = policy {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }

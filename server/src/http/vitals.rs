@@ -26,6 +26,18 @@ struct Measured {
     ttfb: Option<u32>,
 }
 
+impl Measured {
+    fn view(&self) -> Option<PageView> {
+        let values = [
+            (Vital::Lcp, self.lcp),
+            (Vital::Inp, self.inp),
+            (Vital::Cls, self.cls),
+            (Vital::Ttfb, self.ttfb),
+        ];
+        PageView::parse(&self.route, values)
+    }
+}
+
 /// Counts the page view. Browsers send it without waiting for an answer.
 pub async fn record(
     State(app): State<AppState>,
@@ -38,26 +50,19 @@ pub async fn record(
             .retry_after(wait)
             .into_response();
     }
-    let Some(view) = read(&body) else {
+    let Ok(sent) = serde_json::from_slice::<Measured>(&body) else {
         return Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "This is not what a page of Studyin measures.",
         )
         .into_response();
     };
+    // The page that says there is no such page is none, and an old browser may measure nothing.
+    let Some(view) = sent.view() else {
+        return StatusCode::NO_CONTENT.into_response();
+    };
     match app.vitals.record(&view).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => Problem::from(store_error(&error)).into_response(),
     }
-}
-
-fn read(body: &[u8]) -> Option<PageView> {
-    let sent: Measured = serde_json::from_slice(body).ok()?;
-    let values = [
-        (Vital::Lcp, sent.lcp),
-        (Vital::Inp, sent.inp),
-        (Vital::Cls, sent.cls),
-        (Vital::Ttfb, sent.ttfb),
-    ];
-    PageView::parse(&sent.route, values)
 }

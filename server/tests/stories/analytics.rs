@@ -89,7 +89,7 @@ async fn an_upload_and_a_page_read_are_figures_before_any_script_runs() {
         assert!(html.contains(expected), "{expected} is missing");
     }
     assert!(
-        !html.contains("/vendor/echarts.js"),
+        !html.contains("src=\"/vendor/echarts.js\""),
         "only the page's script asks for it"
     );
 }

@@ -277,37 +277,42 @@ async fn built_files_are_sent_compressed_as_they_lie_there() {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("chunk.js"), "a".repeat(2_000)).unwrap();
         std::fs::write(folder.join("chunk.js.br"), "brotli").unwrap();
+        std::fs::write(folder.join("chunk.js.gz"), "gzip").unwrap();
         std::fs::write(config.site_root.join("favicon.svg"), "<svg/>").unwrap();
     })
     .await;
     let visitor = app.visitor();
-    let file = visitor
-        .send(
-            Method::GET,
-            "/pkg/chunk.js",
-            headers(&[("accept-encoding", "br")]),
-            "",
-        )
-        .await;
-    assert_eq!(file.headers()["content-encoding"], "br");
+    let get = async |path: &str, fields: &[(&str, &str)]| {
+        visitor.send(Method::GET, path, headers(fields), "").await
+    };
+    let whole = "a".repeat(2_000);
+    for (accepted, encoding, body) in [
+        ("br, gzip", Some("br"), "brotli"),
+        ("gzip", Some("gzip"), "gzip"),
+        ("identity", None, whole.as_str()),
+    ] {
+        let file = get("/pkg/chunk.js", &[("accept-encoding", accepted)]).await;
+        let sent = file.headers().get("content-encoding");
+        assert_eq!(sent.map(|value| value.to_str().unwrap()), encoding);
+        assert_eq!(file.headers()["vary"], "accept-encoding", "{accepted}");
+        assert_eq!(file.text().await.unwrap(), body);
+    }
+    let file = get("/pkg/chunk.js", &[("accept-encoding", "br")]).await;
     assert_eq!(
         file.headers()["cache-control"],
         "no-cache",
         "names without a hash are asked for again"
     );
     let modified = file.headers()["last-modified"].to_str().unwrap().to_owned();
-    assert_eq!(file.bytes().await.unwrap(), "brotli");
-    let unchanged = visitor
-        .send(
-            Method::GET,
-            "/pkg/chunk.js",
-            headers(&[("if-modified-since", &modified)]),
-            "",
-        )
-        .await;
+    let unchanged = get("/pkg/chunk.js", &[("if-modified-since", &modified)]).await;
     assert_eq!(unchanged.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(unchanged.headers()["cache-control"], "no-cache");
+    let part = get("/pkg/chunk.js", &[("range", "bytes=0-9")]).await;
+    assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(part.headers()["cache-control"], "no-cache");
     let icon = visitor.get("/favicon.svg").await;
     assert_eq!(icon.headers()["cache-control"], "public, max-age=3600");
+    assert_eq!(icon.headers()["vary"], "accept-encoding");
     for path in [
         "/../studyin.sqlite",
         "/%2e%2e/studyin.sqlite",
@@ -315,6 +320,41 @@ async fn built_files_are_sent_compressed_as_they_lie_there() {
     ] {
         let answer = visitor.get(path).await;
         assert!(answer.status().is_client_error(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_built_file_is_kept_by_nobody() {
+    let app = spawn_app_with(&[], |config| {
+        let folder = config.site_root.join("pkg");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("chunk.js"), "a".repeat(2_000)).unwrap();
+    })
+    .await;
+    let visitor = app.visitor();
+    for (method, path, range, status) in [
+        (Method::GET, "/pkg/none.js", "", StatusCode::NOT_FOUND),
+        (
+            Method::DELETE,
+            "/pkg/chunk.js",
+            "",
+            StatusCode::METHOD_NOT_ALLOWED,
+        ),
+        (
+            Method::GET,
+            "/pkg/chunk.js",
+            "bytes=5000-",
+            StatusCode::RANGE_NOT_SATISFIABLE,
+        ),
+    ] {
+        let fields = if range.is_empty() {
+            vec![]
+        } else {
+            vec![("range", range)]
+        };
+        let answer = visitor.send(method, path, headers(&fields), "").await;
+        assert_eq!(answer.status(), status);
+        assert_eq!(answer.headers()["cache-control"], "no-store", "{status}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! One chart with its title and its table. Without a script only the table is there.
+//! One chart with its title and its table. Without a script only the table is there, and open.
 
 use crate::{
     browser::{echarts::Drawing, kept::Kept},
@@ -15,6 +15,29 @@ pub enum Look {
     Hours,
 }
 
+/// Whether each chart's table is open. It belongs to the page: another period draws other charts, and
+/// leaves open what was open.
+#[derive(Clone, Copy)]
+pub struct OpenTables(StoredValue<[bool; 3]>);
+
+impl OpenTables {
+    /// All of them closed.
+    pub fn none() -> Self {
+        Self(StoredValue::new([false; 3]))
+    }
+
+    fn has(self, look: Look) -> bool {
+        self.0
+            .try_with_value(|open| open[look as usize])
+            .unwrap_or_default()
+    }
+
+    fn note(self, look: Look, is_open: bool) {
+        self.0
+            .try_update_value(|open| open[look as usize] = is_open);
+    }
+}
+
 /// A chart that `option` takes from the page, `summary` puts into a sentence, and `table` says in
 /// numbers. With the arrow keys one walks through its values, which are also said.
 #[component]
@@ -27,6 +50,13 @@ pub fn ChartFigure(
     table: fn(&AnalyticsPage) -> AnyView,
     look: Look,
 ) -> impl IntoView {
+    let tables = expect_context::<OpenTables>();
+    let details = NodeRef::<html::Details>::new();
+    let note = move |_| {
+        if let Some(details) = details.get_untracked() {
+            tables.note(look, details.open());
+        }
+    };
     let place = NodeRef::<html::Div>::new();
     let drawing = Kept::<Drawing>::empty();
     let option = Memo::new(move |_| page.with(option));
@@ -61,7 +91,7 @@ pub fn ChartFigure(
             </div>
             <p class="visually-hidden" role="status"></p>
             {legend(look)}
-            <details>
+            <details open=tables.has(look) on:toggle=note node_ref=details>
                 <summary>"Show as table"</summary>
                 {move || page.with(table)}
             </details>
