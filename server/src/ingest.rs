@@ -381,6 +381,7 @@ impl Ingest {
         crate::failpoint::reached("deleted");
         self.crew.cancel(id);
         self.shop.passwords.forget(id);
+        self.shop.kept.forget(user).await;
         if let Err(error) = self.shop.files.remove(user, id).await {
             tracing::error!(material.id = %id, %error, "ingest.file_not_removed");
         }
