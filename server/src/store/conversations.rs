@@ -271,8 +271,8 @@ async fn insert_message(
     }
     sqlx::query(
         "INSERT INTO messages (id, conversation_id, user_id, author, state, text, provider,
-                               problem, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                               problem, created_at, note)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(message.id.uuid())
     .bind(conversation.uuid())
@@ -283,6 +283,7 @@ async fn insert_message(
     .bind(&message.provider)
     .bind(&message.problem)
     .bind(message.created_at)
+    .bind(&message.note)
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -334,6 +335,7 @@ struct MessageRow {
     provider: String,
     problem: Option<String>,
     created_at: DateTime<Utc>,
+    note: Option<String>,
 }
 
 async fn messages(
@@ -344,7 +346,7 @@ async fn messages(
 ) -> Stored<Vec<StoredMessage>> {
     let rows = db.look(
         "messages",
-        "SELECT id, author, state, text, provider, problem, created_at FROM messages
+        "SELECT id, author, state, text, provider, problem, created_at, note FROM messages
          WHERE conversation_id = $1 AND user_id = $2
          ORDER BY created_at DESC LIMIT $3",
         &[&conversation.uuid(), &user.uuid(), &limit],
@@ -357,6 +359,7 @@ async fn messages(
                 provider: row.get(4)?,
                 problem: row.get(5)?,
                 created_at: time(row, 6)?,
+                note: row.get(7)?,
             })
         },
     )?;
@@ -372,6 +375,7 @@ async fn messages(
                     html: String::new(),
                     provider: row.provider,
                     problem: row.problem,
+                    note: row.note,
                     passages: Vec::new(),
                     citations: Vec::new(),
                     created_at: row.created_at,
