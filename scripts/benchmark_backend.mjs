@@ -259,6 +259,8 @@ async function faults(dataDir, world, redis) {
     redis.child.kill("SIGKILL");
     found.push(await run("killed"));
   } finally {
+    // A frozen one cannot be stopped.
+    redis.child.kill("SIGCONT");
     await stop(server.child);
     proxy.stop();
   }

@@ -25,10 +25,11 @@ fi
 WORK="$(mktemp -d)"
 PORT="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
 URL="http://127.0.0.1:$PORT"
+# The stub needs no model, and what is uploaded is searched by meaning too.
 # The rates are for people; they would answer most of the requests with 429.
 # In the empty folder, where no .env is.
 (cd "$WORK" && exec env -u PUBLIC_URL HOST=127.0.0.1 PORT="$PORT" DATA_DIR="$WORK/data" \
-  EMBEDDER=builtin MODEL_DIR="$WORK/none" LOG_LEVEL=warn \
+  EMBEDDER=stub LOG_LEVEL=warn \
   UPLOADS_PER_MINUTE=10000 SEARCHES_PER_MINUTE=10000 USER_MAX_MATERIALS=100000 \
   "$SERVER" >"$WORK/server.log" 2>&1) &
 SERVER_PID=$!

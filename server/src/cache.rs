@@ -24,14 +24,14 @@ use crate::{
     clock::Clock,
     store::{
         Db, Stored,
-        generations::{self, Generation},
+        generations::{self, Generation, Scope},
     },
 };
 use app::model::id::UserId;
 use entry::Entry;
 use futures::future::join_all;
 use memory::{Held, Memory};
-use redis::Redis;
+use redis::{Flight, Lock, Redis, Right};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     marker::PhantomData,
@@ -94,13 +94,13 @@ impl Caches {
         let figures = Arc::new(Figures::start());
         Self(Some(Arc::new(Parts {
             db,
-            clock,
             ttls: config.ttls.clone(),
             memory: Memory::new(config.memory_bytes, Arc::clone(&figures)),
             redis: config
                 .redis
                 .as_ref()
-                .map(|redis| Redis::open(redis.clone(), tasks, stopping.clone())),
+                .map(|redis| Redis::open(redis.clone(), &clock, tasks, stopping.clone())),
+            clock,
             figures,
             similar_questions: config.similar_questions,
         })))
@@ -142,12 +142,24 @@ impl Caches {
         parts.redis.as_ref().map(Redis::answers)
     }
 
-    /// Ends everything kept in a namespace, on every server over this database. Namespaces that hang
-    /// on the same rows end together.
+    /// Ends everything kept in a namespace, on every server over this database, and frees this one's
+    /// memory of it. Namespaces that hang on the same rows end together. What Redis and other servers
+    /// hold is no longer asked for and goes with its time.
     pub async fn end(&self, namespace: Namespace) -> Stored<()> {
-        match &self.0 {
-            Some(parts) => generations::end_all(&parts.db, namespace.scope()).await,
-            None => Ok(()),
+        if let Some(parts) = &self.0 {
+            generations::end_all(&parts.db, namespace.scope()).await?;
+            parts.memory.forget_all(namespace.scope(), None).await;
+        }
+        Ok(())
+    }
+
+    /// Frees this server's memory of what was made of the words of a student's materials, once one of
+    /// them is deleted: nobody asks for it any more.
+    pub async fn forget_words(&self, user: UserId) {
+        if let Some(parts) = &self.0 {
+            for scope in [Scope::Removal, Scope::Search] {
+                parts.memory.forget_all(scope, Some(user)).await;
+            }
         }
     }
 }
@@ -283,6 +295,11 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
         Ok(values)
     }
 
+    /// The Redis that these values are shared through.
+    fn redis<'a>(&self, parts: &'a Parts) -> Option<&'a Redis> {
+        parts.redis.as_ref().filter(|_| self.namespace.is_shared())
+    }
+
     fn key(&self, user: UserId, generation: Generation, what: &[&str]) -> Key {
         let kind = [self.kind, std::any::type_name::<T>()];
         Key::new(self.namespace, kind, self.version, user, generation, what)
@@ -296,7 +313,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
         let held = match parts.memory.get(key).await {
             Some(held) => held,
             None => {
-                let bytes = parts.redis.as_ref()?.get(key).await?;
+                let bytes = self.redis(parts)?.get(key).await?;
                 let held = self.decoded(parts, key, &bytes)?;
                 parts.memory.put(key.clone(), held.clone()).await;
                 held
@@ -308,17 +325,26 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
 
     async fn keep(&self, parts: &Parts, key: &Key, value: T, compute: Duration) {
         let (size, ttl) = (entry::size(&value), parts.ttls.of(self.namespace));
-        self.share(parts, key, &value, size, compute).await;
+        self.share(parts, key, &value, size, compute, None);
         let held = Held::new(self.namespace, value, size, compute, ttl);
         parts.memory.put(key.clone(), held).await;
     }
 
-    /// Gives a value of `size` bytes to the other servers, if there are any.
-    async fn share(&self, parts: &Parts, key: &Key, value: &T, size: usize, compute: Duration) {
+    /// Gives a value of `size` bytes to the other servers, if there are any, and after it the `right`
+    /// to derive it.
+    fn share(
+        &self,
+        parts: &Parts,
+        key: &Key,
+        value: &T,
+        size: usize,
+        compute: Duration,
+        right: Option<Right>,
+    ) {
         if !(self.keep)(value) {
             return;
         }
-        let Some(redis) = &parts.redis else {
+        let Some(redis) = self.redis(parts) else {
             parts.figures.stored(self.namespace, size, size);
             return;
         };
@@ -331,7 +357,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
             parts
                 .figures
                 .stored(self.namespace, entry.raw_bytes, stored);
-            redis.put(key, entry.bytes, ttl).await;
+            redis.put(key, entry.bytes, ttl, right);
         }
     }
 
@@ -345,7 +371,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
         Some(Held::new(
             self.namespace,
             entry.value,
-            bytes.len(),
+            entry.raw_bytes,
             entry.compute,
             entry.ttl,
         ))
@@ -362,55 +388,61 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
     where
         F: Future<Output = Result<T, E>>,
     {
-        let lock = match &parts.redis {
+        let right = match self.redis(parts) {
             None => None,
             Some(redis) => match self.shared(parts, redis, key).await {
                 Shared::Found(held) => return Ok(held),
-                Shared::Ours(lock) => Some(lock),
+                Shared::Ours(right) => Some(right),
                 Shared::Absent => None,
             },
         };
         derived_here.store(true, Ordering::Relaxed);
         let started = Instant::now();
-        let derived = derive.await;
+        // If this fails, the right is given back: another server may have more luck.
+        let value = derive.await?;
         let compute = started.elapsed();
-        let held = match derived {
-            Ok(value) => {
-                parts.figures.miss(self.namespace);
-                let (size, ttl) = (entry::size(&value), parts.ttls.of(self.namespace));
-                self.share(parts, key, &value, size, compute).await;
-                Ok(Held::new(self.namespace, value, size, compute, ttl))
-            }
-            Err(error) => Err(error),
-        };
-        // Also after a failure: another server may have more luck, and need not wait for this one.
-        if let (Some(redis), Some(lock)) = (&parts.redis, lock) {
-            redis.unlock(key, lock);
-        }
-        held
+        parts.figures.miss(self.namespace);
+        let (size, ttl) = (entry::size(&value), parts.ttls.of(self.namespace));
+        self.share(parts, key, &value, size, compute, right);
+        Ok(Held::new(self.namespace, value, size, compute, ttl))
     }
 
     /// What Redis has of this key, waiting for another server that is deriving it right now.
     async fn shared(&self, parts: &Parts, redis: &Redis, key: &Key) -> Shared {
+        let found = |bytes: &[u8]| match self.decoded(parts, key, bytes) {
+            Some(held) => Shared::Found(held),
+            None => Shared::Absent,
+        };
+        if let Some(bytes) = redis.get(key).await {
+            return found(&bytes);
+        }
+        if !self.namespace.is_costly() {
+            return Shared::Absent;
+        }
         let started = Instant::now();
-        loop {
-            match redis.get(key).await {
-                Some(bytes) => {
-                    return match self.decoded(parts, key, &bytes) {
-                        Some(held) => Shared::Found(held),
-                        None => Shared::Absent,
-                    };
-                }
-                None if !redis.answers() => return Shared::Absent,
-                None => {}
-            }
-            if !self.namespace.is_costly() || started.elapsed() >= redis::FLIGHT_WAIT {
-                return Shared::Absent;
-            }
+        while started.elapsed() < redis::FLIGHT_WAIT {
             match redis.lock(key).await {
-                redis::Lock::Ours(token) => return Shared::Ours(token),
-                redis::Lock::Theirs => tokio::time::sleep(redis::FLIGHT_PAUSE).await,
-                redis::Lock::Unknown => return Shared::Absent,
+                Lock::Ours(right) => return Shared::Ours(right),
+                Lock::Theirs => {}
+                Lock::Unknown => break,
+            }
+            match self.landed(redis, key, started).await {
+                Flight::Landed(bytes) => return found(&bytes),
+                Flight::Over => {}
+                Flight::Going | Flight::Unknown => break,
+            }
+        }
+        Shared::Absent
+    }
+
+    /// How another server's derivation ended, or that it goes on for too long.
+    async fn landed(&self, redis: &Redis, key: &Key, started: Instant) -> Flight {
+        loop {
+            match redis.flight(key).await {
+                Flight::Going if started.elapsed() < redis::FLIGHT_WAIT => {
+                    tokio::time::sleep(redis::FLIGHT_PAUSE).await;
+                }
+                outcome => return outcome,
             }
         }
     }
@@ -420,7 +452,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Cached<T> {
 enum Shared {
     Found(Held),
     /// Nobody is deriving it; others wait for us.
-    Ours(redis::LockToken),
+    Ours(Right),
     /// Not there, and nobody will say more.
     Absent,
 }

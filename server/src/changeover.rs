@@ -15,13 +15,15 @@ use crate::{
     store::{Db, Stored, materials::vectors},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 /// From one look at what can be freed to the next, at least: one asks for every student.
 const PAUSE: Duration = Duration::from_secs(5);
 /// After a failure of the database, so that a broken one is not asked without end.
 const FAILURE_PAUSE: Duration = Duration::from_secs(60);
+/// Longest from one look to the next: what another server over the same database makes is no news here.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Vectors freed in one transaction: some milliseconds, so that nobody waits for the writer.
 const FREED_AT_ONCE: usize = 500;
 
@@ -57,19 +59,26 @@ pub async fn watch(
                 }
             };
             tokio::time::sleep(pause).await;
-            loop {
-                match news.recv().await {
-                    Ok(Change::MaterialSearchable { .. } | Change::MaterialDeleted { .. })
-                    | Err(RecvError::Lagged(_)) => break,
-                    Ok(_) => {}
-                    Err(RecvError::Closed) => return,
-                }
-            }
+            // Either way there is reason to look.
+            let _ = tokio::time::timeout(LOOK_AGAIN, moved_on(&mut news)).await;
         }
         slot.set_changing(false);
         slot.stand_by(None);
     };
     stop.run_until_cancelled(work).await;
+}
+
+/// Waits until something may have got its last vector, or may no longer need one.
+async fn moved_on(news: &mut Receiver<Change>) {
+    loop {
+        match news.recv().await {
+            Ok(Change::MaterialSearchable { .. } | Change::MaterialDeleted { .. })
+            | Err(RecvError::Lagged(_)) => return,
+            Ok(_) => {}
+            // Nobody is left to tell anything; the next look is due in its time.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
 }
 
 /// Frees what other embedders than the present one have made for students who no longer need it;

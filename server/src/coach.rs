@@ -16,6 +16,7 @@ mod story_tests;
 
 use crate::{
     analytics::{Activity, Analytics},
+    cache::{Cached, Caches, Namespace, budget},
     changes::{Change, Changes},
     clock::Clock,
     provider::{
@@ -76,6 +77,8 @@ pub enum CoachError {
 /// Answers questions and keeps the conversations.
 pub struct Coach {
     db: Db,
+    /// What of a conversation the next question is asked with.
+    context: Cached<Vec<Message>>,
     retrieval: Retrieval,
     slot: EmbedderSlot,
     chat: Arc<dyn Chat>,
@@ -101,7 +104,7 @@ struct Listener {
 impl Coach {
     /// A coach that answers through `chat` from what `retrieval` finds.
     pub fn new(
-        db: Db,
+        (db, caches): (Db, &Caches),
         retrieval: Retrieval,
         slot: EmbedderSlot,
         chat: Arc<dyn Chat>,
@@ -111,6 +114,7 @@ impl Coach {
     ) -> Arc<Self> {
         Arc::new(Self {
             db,
+            context: Cached::new(caches, Namespace::Conversation, "context", 1),
             retrieval,
             slot,
             chat,
@@ -132,8 +136,8 @@ impl Coach {
         cancel: CancellationToken,
     ) {
         let listener = Listener { events, cancel };
-        let last = self
-            .answer(user, &asked, &listener)
+        let answer = self.answer(user, &asked, &listener);
+        let last = budget::of_request(answer)
             .await
             .unwrap_or_else(|error| CoachEvent::Error {
                 error,
@@ -166,7 +170,7 @@ impl Coach {
             Err(error) => (Vec::new(), None, None, Some(error)),
         };
         let passages: Vec<Passage> = sources.iter().map(|s| s.passage.clone()).collect();
-        let answer = self.empty_answer(passages.clone());
+        let answer = self.empty_answer(passages.clone(), note.clone());
         let answer_id = answer.id;
         let mut recording = Recording::start(&self.db, user, conversation, answer)
             .await
@@ -227,6 +231,8 @@ impl Coach {
             .map_err(|error| services::store_error(&error))?;
         self.changes
             .publish(Change::AnswerRecorded { user, conversation });
+        // The next question finds its context in the cache; a failure here costs it a query.
+        let _ = self.history(user, Some(conversation)).await;
         message.html = html_of(&message);
         let message = Box::new(message);
         Ok(match error {
@@ -307,8 +313,10 @@ impl Coach {
         let Some(id) = conversation else {
             return Ok(Vec::new());
         };
-        conversations::recent(&self.db, user, id, prompt::HISTORY_MAX_MESSAGES)
-            .await
+        let recent = conversations::recent(&self.db, user, id, prompt::HISTORY_MAX_MESSAGES);
+        let history = self.context.get(user, &[&id.to_string()], recent).await;
+        history
+            .map(|got| Arc::unwrap_or_clone(got.value))
             .map_err(|error| services::store_error(&error))
     }
 
@@ -329,6 +337,7 @@ impl Coach {
             html: String::new(),
             provider: String::new(),
             problem: None,
+            note: None,
             passages: Vec::new(),
             citations: Vec::new(),
             created_at: self.clock.now(),
@@ -340,7 +349,7 @@ impl Coach {
             .ok_or_else(|| AppError::not_found("conversation"))
     }
 
-    fn empty_answer(&self, passages: Vec<Passage>) -> Message {
+    fn empty_answer(&self, passages: Vec<Passage>, note: Option<String>) -> Message {
         Message {
             id: MessageId::new(self.clock.new_id()),
             author: Author::Coach,
@@ -350,6 +359,7 @@ impl Coach {
             html: String::new(),
             provider: self.chat.label(),
             problem: None,
+            note,
             passages,
             citations: Vec::new(),
             created_at: self.clock.now(),

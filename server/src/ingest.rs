@@ -35,7 +35,7 @@ use crate::{
     store::{
         Db, StoreError,
         jobs::{self, Claim, Kind},
-        materials::{self, states},
+        materials::{self, states, vectors},
         uploads::Share,
     },
 };
@@ -66,9 +66,8 @@ const ATTEMPTS_MAX: u32 = 3;
 const STARTS_MAX: u32 = 8;
 /// Wait before the second attempt; four times as long before every further one.
 const BACKOFF_SECONDS: i64 = 10;
-/// Attempts at missing vectors, spread over hours: words are found meanwhile.
-const EMBED_ATTEMPTS_MAX: u32 = 8;
-/// Longest wait before vectors are tried again.
+/// Longest wait before vectors are tried again. They are, without end: words are found meanwhile, and
+/// a student with a passage left over would never be through with a change of embedder.
 const EMBED_BACKOFF_MAX_SECONDS: i64 = 3_600;
 /// Wait while the embedding service itself says that it is resting.
 const EMBED_REST_SECONDS: i64 = 60;
@@ -89,7 +88,6 @@ const SAMPLE: &str = include_str!("ingest/sample.md");
 
 const DISK_FULL: &str = "The server's disk is full, so this document could not be read. Your file is kept: free some space on the server, then try again.";
 const CRASHING: &str = "The server stopped several times while reading this document, so it was given up. Your file is kept: try again, or split it into parts.";
-const NO_MEANING: &str = "It can be searched by its words, but the embedding model failed on it again and again. Read it again to give it another try, or look at the server's log.";
 const NO_ANSWER: &str = "The server could not fetch this document's file: its file storage did not answer, three times in a row. Nothing is lost: try again later, or look at the server's log.";
 const NO_FILE: &str = "The server no longer has this document's file, so it cannot be read. Delete it here, then upload it again.";
 const SERVER_FAULT: &str = "Something went wrong on the server while reading this document, three times in a row. Your file is kept: try again later, or look at the server's log.";
@@ -295,12 +293,14 @@ impl Ingest {
         user: UserId,
         id: MaterialId,
     ) -> Result<Option<Material>, IngestError> {
-        let material = states::cancel(&self.shop.db, user, id, CANCELLED).await?;
+        let now = self.shop.clock.now();
+        let material = states::cancel(&self.shop.db, user, id, now, CANCELLED).await?;
         if material.is_some() {
             // Its rows refuse what a worker still brings; this only makes it stop sooner.
             self.crew.cancel(id);
             self.shop.passwords.forget(id);
             self.changed(user, id);
+            self.wake.notify_one();
         }
         Ok(material)
     }
@@ -398,6 +398,7 @@ impl Ingest {
         crate::failpoint::reached("deleted");
         self.crew.cancel(id);
         self.shop.passwords.forget(id);
+        self.shop.kept.forget(user).await;
         if let Err(error) = self.shop.files.remove(user, id).await {
             tracing::error!(material.id = %id, %error, "ingest.file_not_removed");
         }
@@ -578,21 +579,23 @@ impl Ingest {
     }
 
     /// Vectors that could not be made are tried again, ever later; a service that says it rests is
-    /// waited for without counting.
+    /// waited for without counting. Passages that end the server again and again count as refused.
     async fn settle_vectors(&self, claim: &Claim, fault: &Fault) -> Result<(), StoreError> {
         let (db, now) = (&self.shop.db, self.shop.clock.now());
         let problem = self.shop.embedder.current().and_then(|e| e.problem());
         let rests = problem.is_some() && matches!(fault, Fault::Embed(_));
         let attempt = claim.job.attempt;
-        if !rests && (attempt + 1 >= EMBED_ATTEMPTS_MAX || matches!(fault, Fault::Crashing)) {
-            states::keep_as_it_was(db, claim, now, NO_MEANING).await?;
-            return Ok(());
+        if let (Fault::Crashing, Some(embedder)) = (fault, self.shop.embedder.current()) {
+            vectors::refuse_lacking(db, claim, now, embedder.id()).await?;
+            return jobs::postpone(db, claim, now, fault.name(), true).await;
         }
         states::set_note(db, claim, now, &pipeline::later_note(problem)).await?;
         let wait = if rests {
             EMBED_REST_SECONDS
         } else {
-            (BACKOFF_SECONDS * 4_i64.pow(attempt)).min(EMBED_BACKOFF_MAX_SECONDS)
+            BACKOFF_SECONDS
+                .saturating_mul(4_i64.saturating_pow(attempt))
+                .min(EMBED_BACKOFF_MAX_SECONDS)
         };
         let again = now + TimeDelta::seconds(wait);
         jobs::postpone(db, claim, again, fault.name(), !rests).await

@@ -183,7 +183,7 @@ impl Application {
         let renderer = Arc::new(renderer);
         let retrieval = Retrieval::new(db.clone(), slot.clone(), &caches);
         let coach = Coach::new(
-            db.clone(),
+            (db.clone(), &caches),
             retrieval.clone(),
             slot.clone(),
             provider::chat::chat_from(&config.chat, slot.clone())?,

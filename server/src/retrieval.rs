@@ -49,6 +49,7 @@ const CANDIDATES_FOR_TWO: [usize; 2] = [3, 6];
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Found {
     /// The best first, numbered from 1.
+    #[serde(with = "with_seams")]
     pub passages: Arc<[Passage]>,
     /// Whether the materials speak about the question at all.
     pub covered: bool,
@@ -60,14 +61,37 @@ pub struct Found {
     pub similar_to: Option<String>,
 }
 
+/// Passages as they are kept: with their seams, which browsers are not sent.
+mod with_seams {
+    use super::{Arc, Passage};
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(
+        passages: &[Passage],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(passages.iter().map(|one| (one, &one.seams)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<[Passage]>, D::Error> {
+        let kept = Vec::<(Passage, Vec<u32>)>::deserialize(deserializer)?;
+        let whole = kept
+            .into_iter()
+            .map(|(passage, seams)| Passage { seams, ..passage });
+        Ok(whole.collect())
+    }
+}
+
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub enum RetrievalError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Several searches were waiting for the same library.
-    #[error("loading the library: {0}")]
-    Loading(Arc<StoreError>),
+    /// Several searches were waiting for the same rows.
+    #[error("read for several: {0}")]
+    Shared(Arc<StoreError>),
 }
 
 /// Searches the materials of one student at a time. Cheap to clone.
@@ -78,6 +102,8 @@ pub struct Retrieval {
     libraries: Libraries,
     found: Cached<Found>,
     vectors: Cached<Vec<f32>>,
+    /// Whether the embedder before still answers a student.
+    needs_old: Cached<bool>,
     similar: Option<Similar<Found>>,
 }
 
@@ -88,10 +114,11 @@ impl Retrieval {
             db,
             slot,
             libraries: Libraries::new(),
-            found: Cached::new(caches, Namespace::Rag, "found", 2)
+            found: Cached::new(caches, Namespace::Rag, "found", 3)
                 // Next time the embedder may work again.
                 .keep_if(|found: &Found| found.problem.is_none()),
             vectors: Cached::new(caches, Namespace::Embedding, "question", 1),
+            needs_old: Cached::new(caches, Namespace::Rag, "needs old embedder", 1),
             similar: caches.similar_questions().map(Similar::at_least),
         }
     }
@@ -233,13 +260,19 @@ impl Retrieval {
         let Some(standby) = self.slot.standby() else {
             return Ok(current);
         };
-        if let Some(current) = &current
-            && vectors::is_settled(&self.db, user, current.id()).await?
-        {
-            return Ok(Some(Arc::clone(current)));
-        }
-        let has_old = vectors::has_any(&self.db, user, standby.id()).await?;
-        Ok(if has_old { Some(standby) } else { current })
+        let new = current.as_ref().map(|embedder| embedder.id());
+        let needs_old = async {
+            if let Some(new) = new
+                && vectors::is_settled(&self.db, user, new).await?
+            {
+                return Ok(false);
+            }
+            vectors::has_any(&self.db, user, standby.id()).await
+        };
+        let what = [new.unwrap_or_default(), standby.id()];
+        let needs_old = self.needs_old.get(user, &what, needs_old).await;
+        let needs_old = *needs_old.map_err(RetrievalError::Shared)?.value;
+        Ok(if needs_old { Some(standby) } else { current })
     }
 
     /// The filter with its tags turned into the materials that have one of them.

@@ -149,7 +149,7 @@ pub fn store_error(error: &StoreError) -> AppError {
 pub fn retrieval_error(error: &RetrievalError) -> AppError {
     match error {
         RetrievalError::Store(error) => store_error(error),
-        RetrievalError::Loading(error) => store_error(error),
+        RetrievalError::Shared(error) => store_error(error),
     }
 }
 
@@ -768,8 +768,14 @@ impl AdminPort {
                     evictions: one.evictions,
                     held: one.held,
                     held_bytes: one.held_bytes,
+                    stored_bytes: one.stored_bytes,
                     compression_ratio: one.compression_ratio,
                     saved_seconds: one.saved_seconds,
+                    ends_with: one
+                        .namespace
+                        .ending_with()
+                        .map(|other| other.name().to_owned())
+                        .collect(),
                 })
                 .collect(),
         }

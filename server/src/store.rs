@@ -95,6 +95,7 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(WAIT)
+            // With its text, which holds no values; what a request waits for has a name.
             .log_slow_statements(LevelFilter::Warn, look::SLOW);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)

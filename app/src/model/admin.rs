@@ -25,10 +25,14 @@ pub struct CacheNamespace {
     pub held: u64,
     /// What they take, in bytes.
     pub held_bytes: u64,
+    /// Bytes of all values that were kept, as they went out.
+    pub stored_bytes: u64,
     /// How many times smaller values became by compression.
     pub compression_ratio: f64,
     /// Time that was not spent on deriving values again.
     pub saved_seconds: f64,
+    /// The namespaces that end together with this one.
+    pub ends_with: Vec<String>,
 }
 
 impl CacheNamespace {

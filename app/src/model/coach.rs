@@ -208,6 +208,9 @@ pub struct Message {
     pub provider: String,
     /// Why it failed, for a failed answer.
     pub problem: Option<String>,
+    /// Plain words when the search behind an answer was not at its best, or was another question's.
+    #[serde(default)]
+    pub note: Option<String>,
     pub passages: Vec<Passage>,
     pub citations: Vec<Citation>,
     pub created_at: DateTime<Utc>,

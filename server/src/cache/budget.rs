@@ -1,9 +1,6 @@
-//! The time one request may spend on Redis, all its calls together.
+//! The time one request may lose to Redis, all its calls together.
 
-use std::{
-    cell::Cell,
-    time::{Duration, Instant},
-};
+use std::{cell::Cell, time::Duration};
 
 /// All Redis calls of one request share it: a frozen Redis costs a request no more than this.
 pub const PER_REQUEST: Duration = Duration::from_millis(50);
@@ -17,16 +14,14 @@ pub async fn of_request<F: Future>(request: F) -> F::Output {
     LEFT.scope(Cell::new(PER_REQUEST), request).await
 }
 
-/// Runs one Redis call within what is left; `None` when it ran out. Work outside of requests has the
-/// whole budget for each call.
-pub async fn within<F: Future>(call: F) -> Option<F::Output> {
-    let left = LEFT.try_with(Cell::get).unwrap_or(PER_REQUEST);
-    if left.is_zero() {
-        return None;
-    }
-    let started = Instant::now();
-    let outcome = tokio::time::timeout(left, call).await.ok();
+/// What the next call may take. Work outside of requests has the whole budget for each call; so have
+/// the parts of a page, which are read side by side in tasks of their own.
+pub fn left() -> Duration {
+    LEFT.try_with(Cell::get).unwrap_or(PER_REQUEST)
+}
+
+/// Charges the request for a call.
+pub fn spend(time: Duration) {
     // Outside of a request there is nothing to charge.
-    let _ = LEFT.try_with(|budget| budget.set(left.saturating_sub(started.elapsed())));
-    outcome
+    let _ = LEFT.try_with(|left| left.set(left.get().saturating_sub(time)));
 }

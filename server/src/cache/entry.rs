@@ -49,6 +49,8 @@ pub fn size<T: Serialize>(value: &T) -> usize {
 /// A value that came back.
 pub struct Decoded<T> {
     pub value: T,
+    /// Of the payload without compression.
+    pub raw_bytes: usize,
     pub compute: Duration,
     /// What is left of its time.
     pub ttl: Duration,
@@ -99,8 +101,8 @@ impl Entry {
         if !is_whole || check != key.check() || left_ms == 0 {
             return None;
         }
-        let value = if flags & COMPRESSED == 0 {
-            rmp_serde::from_slice(payload).ok()?
+        let (value, raw_bytes) = if flags & COMPRESSED == 0 {
+            (rmp_serde::from_slice(payload).ok()?, payload.len())
         } else {
             let mut raw = Vec::new();
             // A limit, for what came over a network may be anything.
@@ -112,10 +114,11 @@ impl Entry {
             if raw.len() > VALUE_MAX_BYTES {
                 return None;
             }
-            rmp_serde::from_slice(&raw).ok()?
+            (rmp_serde::from_slice(&raw).ok()?, raw.len())
         };
         Some(Decoded {
             value,
+            raw_bytes,
             compute: Duration::from_micros(compute_us),
             ttl: Duration::from_millis(left_ms),
         })
@@ -154,7 +157,7 @@ mod tests {
         let entry = encoded(&long, &key("a"));
         assert!(entry.bytes.len() < entry.raw_bytes / 4);
         let back = Entry::decode::<String>(&entry.bytes, &key("a"), NOW + 20_000).unwrap();
-        assert_eq!(back.value, long);
+        assert_eq!((back.value, back.raw_bytes), (long, entry.raw_bytes));
         assert_eq!(back.compute, Duration::from_millis(3));
         assert_eq!(back.ttl, Duration::from_secs(40));
     }

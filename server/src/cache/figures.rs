@@ -56,7 +56,9 @@ impl Figures {
                 "cache_misses_total",
                 "cache_errors_total",
                 "cache_evictions_total",
+                "cache_raw_bytes_total",
                 "cache_saved_microseconds_total",
+                "cache_stored_bytes_total",
             ] {
                 metrics::counter!(name, "namespace" => namespace.name()).increment(0);
             }

@@ -46,17 +46,27 @@ impl Key {
         }
     }
 
+    /// What kind of thing it is the key of.
+    pub(super) const fn namespace(&self) -> Namespace {
+        self.namespace
+    }
+
+    /// Whose it is.
+    pub(super) const fn user(&self) -> UserId {
+        self.user
+    }
+
     /// What a stored value repeats of its key.
     pub(super) fn check(&self) -> &[u8] {
         &self.hash
     }
 
-    /// The name in Redis. The braces keep what is one student's on one node of a cluster.
+    /// The name in Redis, within a build. The braces keep what is one student's on one node of a cluster.
     pub(super) fn name(&self) -> String {
         let hash: String = self.hash[..16]
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        format!("studyin:{}:{{{}}}:{hash}", self.namespace.name(), self.user)
+        format!("{}:{{{}}}:{hash}", self.namespace.name(), self.user)
     }
 }

@@ -15,7 +15,7 @@ pub enum Namespace {
     Materials,
     /// The account.
     Profile,
-    /// Conversations, as context of the next question and as pages.
+    /// Conversations: their list, as pages, and as context of the next question.
     Conversation,
     /// Vectors of questions and passages.
     Embedding,
@@ -65,6 +65,13 @@ impl Namespace {
         }
     }
 
+    /// The others that end whenever this one does.
+    pub fn ending_with(self) -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(move |other| *other != self && other.scope() == self.scope())
+    }
+
     /// How long a value is kept unless a setting says otherwise.
     pub const fn ttl(self) -> Duration {
         const MINUTE: u64 = 60;
@@ -79,9 +86,21 @@ impl Namespace {
         })
     }
 
-    /// Whether deriving a value costs more than asking Redis who is at it.
+    /// Whether deriving a value costs more than asking Redis who is at it. A question's vector is
+    /// derived within what the question finds, and a document's text by whoever holds its job.
     pub const fn is_costly(self) -> bool {
-        matches!(self, Self::Rag | Self::Embedding | Self::Extracted)
+        matches!(self, Self::Rag)
+    }
+
+    /// Whether servers share its values through Redis. Whole texts stay in the process, which can forget
+    /// them when the student deletes the document.
+    pub const fn is_shared(self) -> bool {
+        !matches!(self, Self::Extracted)
+    }
+
+    /// Whether reading documents makes more of it than anybody asks for soon.
+    pub const fn is_bulk(self) -> bool {
+        matches!(self, Self::Embedding | Self::Extracted)
     }
 
     pub(super) const fn index(self) -> usize {

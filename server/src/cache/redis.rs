@@ -1,11 +1,14 @@
 //! The part of the cache that servers share. A Redis that is down, frozen or slow never fails a
-//! request: every call has the request's [`budget`](super::budget), some failed calls in a row open
-//! the breaker, and while it is open nobody asks; a task of its own finds out when it answers again.
+//! request: every call has the request's [`budget`], some failed calls in a row open the breaker, and
+//! while it is open nobody asks; a task of its own finds out when it answers again. What no request
+//! has to wait for, storing above all, is not waited for.
 //!
 //! Values only. What is out of date is decided by the database, so a Redis that restarts, evicts or
-//! loses everything can only cost time.
+//! loses everything can only cost time. Servers share values only with others of the same build
+//! ([`build`]), for bytes of another may mean something else.
 
 use super::{Key, budget};
+use crate::clock::Clock;
 use ::redis::{
     Client, Cmd, FromRedisValue, RedisError, RedisResult,
     aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
@@ -13,28 +16,39 @@ use ::redis::{
     cluster_async::ClusterConnection,
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
 use std::{
+    fs::File,
+    io,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
-use tokio::sync::{Notify, Semaphore};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, Semaphore},
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Failed calls in a row that open the breaker: one may be a hiccup.
 const FAILURES_MAX: u32 = 3;
+/// A call that had less than this is none that failed: what is left of a request's budget may be less
+/// than a healthy Redis on another machine takes.
+const FAIR: Duration = Duration::from_millis(25);
 /// Pause between two tries to reach a Redis that did not answer.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
-/// Longest wait for a connection, or for the answer to a try.
+/// Longest wait for a connection, or for the answer to what nobody waits for.
 const TRY_MAX: Duration = Duration::from_secs(2);
 /// Values on their way at once; further ones are not sent, for a slow Redis must not fill the memory.
 const PUTS_MAX: usize = 64;
-/// How long a server that derives a value may keep others waiting.
+/// How long a server that derives a value may keep others waiting when it ends without a word.
 const LOCK_TTL: Duration = Duration::from_secs(5);
-/// How long a server waits for another that is deriving the same value; then it derives it too.
-pub const FLIGHT_WAIT: Duration = Duration::from_secs(2);
+/// How long a server waits for another that is deriving the same value; then it derives it too. Longer
+/// than a question waits for its vector from a service, which is what takes longest.
+pub const FLIGHT_WAIT: Duration = Duration::from_secs(3);
 /// Pause between two looks whether the other is done.
 pub const FLIGHT_PAUSE: Duration = Duration::from_millis(10);
 
@@ -42,7 +56,7 @@ pub const FLIGHT_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
     /// `redis://` or `rediss://` addresses, with user and password if there are any; several are
-    /// nodes of one cluster.
+    /// nodes of one cluster, and one may be.
     pub urls: Vec<SecretString>,
 }
 
@@ -57,17 +71,63 @@ impl RedisConfig {
     }
 }
 
-/// Proof that a lock is ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LockToken(u64);
-
 /// Who derives a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lock {
-    Ours(LockToken),
+    Ours(Right),
     Theirs,
     /// Redis did not say.
     Unknown,
+}
+
+/// The right to derive a key's value, given back when it is dropped: also when the request that holds
+/// it, or is just asking for it, goes away.
+pub struct Right {
+    redis: Redis,
+    name: String,
+    token: u64,
+    is_ours: bool,
+}
+
+impl Drop for Right {
+    fn drop(&mut self) {
+        /// Only one's own lock is removed: another server's may stand there by now.
+        const REMOVE_OWN: &str = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
+        if !self.is_ours {
+            return;
+        }
+        let mut command = ::redis::cmd("EVAL");
+        command
+            .arg(REMOVE_OWN)
+            .arg(1)
+            .arg(&self.name)
+            .arg(self.token);
+        let state = Arc::clone(&self.redis.0);
+        // While the process ends there may be nobody to send it any more.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { state.ask::<i64>(&command, Patience::Leisure).await });
+        }
+    }
+}
+
+/// What there is of a value that another server was deriving.
+pub enum Flight {
+    Landed(Vec<u8>),
+    Going,
+    /// Nobody is deriving it any more, and it is not there.
+    Over,
+    /// Redis did not say.
+    Unknown,
+}
+
+/// How long a call may take, and who pays for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// What is left of the request's budget, which it is charged to.
+    Request,
+    /// The same, but charged only when there is no answer: the request waits for another server.
+    Waiting,
+    /// Nobody waits for it.
+    Leisure,
 }
 
 /// A connection, to one node or to a cluster.
@@ -80,25 +140,24 @@ enum Link {
 impl Link {
     async fn open(config: &RedisConfig) -> RedisResult<Self> {
         let urls: Vec<&str> = config.urls.iter().map(|url| url.expose_secret()).collect();
-        match urls.as_slice() {
-            [url] => {
-                let settings = ConnectionManagerConfig::new()
-                    .set_connection_timeout(Some(TRY_MAX))
-                    .set_response_timeout(Some(TRY_MAX))
-                    .set_max_delay(RETRY_PAUSE);
-                let client = Client::open(*url)?;
-                Ok(Self::Node(
-                    client.get_connection_manager_with_config(settings).await?,
-                ))
-            }
-            _ => {
-                let client = ClusterClient::builder(urls)
-                    .connection_timeout(TRY_MAX)
-                    .response_timeout(TRY_MAX)
-                    .build()?;
-                Ok(Self::Cluster(client.get_async_connection().await?))
+        if let [url] = urls.as_slice() {
+            let settings = ConnectionManagerConfig::new()
+                .set_connection_timeout(Some(TRY_MAX))
+                .set_response_timeout(Some(TRY_MAX))
+                .set_max_delay(RETRY_PAUSE);
+            let client = Client::open(*url)?;
+            let mut node = Self::Node(client.get_connection_manager_with_config(settings).await?);
+            // One address is enough for a cluster; a node that does not say is taken for one alone.
+            let info = node.ask::<String>(&command("INFO", "cluster")).await;
+            if !info.is_ok_and(|info| info.contains("cluster_enabled:1")) {
+                return Ok(node);
             }
         }
+        let client = ClusterClient::builder(urls)
+            .connection_timeout(TRY_MAX)
+            .response_timeout(TRY_MAX)
+            .build()?;
+        Ok(Self::Cluster(client.get_async_connection().await?))
     }
 
     async fn ask<T: FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
@@ -111,11 +170,13 @@ impl Link {
 }
 
 struct State {
+    /// Stands before every key; there before anybody asks.
+    build: OnceLock<String>,
     link: OnceLock<Link>,
     is_open: AtomicBool,
     failures: AtomicU32,
     opened: Notify,
-    puts: Semaphore,
+    puts: Arc<Semaphore>,
 }
 
 /// The Redis of this server. Cheap to clone.
@@ -124,17 +185,28 @@ pub struct Redis(Arc<State>);
 
 impl Redis {
     /// Connects in the background, and again whenever it has to.
-    pub fn open(config: RedisConfig, tasks: &TaskTracker, stopping: CancellationToken) -> Self {
+    pub fn open(
+        config: RedisConfig,
+        clock: &Clock,
+        tasks: &TaskTracker,
+        stopping: CancellationToken,
+    ) -> Self {
         let state = Arc::new(State {
+            build: OnceLock::new(),
             link: OnceLock::new(),
             // Nobody asks before there is a connection.
             is_open: AtomicBool::new(true),
             failures: AtomicU32::new(0),
             opened: Notify::new(),
-            puts: Semaphore::new(PUTS_MAX),
+            puts: Arc::new(Semaphore::new(PUTS_MAX)),
         });
         let keeper = Arc::clone(&state);
+        // Of a program that cannot be read: shared with nobody.
+        let nobodys = clock.new_id().simple().to_string();
         tasks.spawn(async move {
+            let build = tokio::task::spawn_blocking(build).await;
+            let build = build.ok().and_then(Result::ok).unwrap_or(nobodys);
+            keeper.build.get_or_init(|| build);
             tokio::select! {
                 () = stopping.cancelled() => {}
                 () = keeper.keep(&config) => {}
@@ -150,66 +222,113 @@ impl Redis {
 
     /// The bytes of this key.
     pub async fn get(&self, key: &Key) -> Option<Vec<u8>> {
-        let command = command("GET", &key.name());
-        self.0.ask::<Option<Vec<u8>>>(&command).await.flatten()
+        let command = command("GET", &self.name(key)?);
+        let answer = self.0.ask::<Option<Vec<u8>>>(&command, Patience::Request);
+        answer.await.flatten()
     }
 
-    /// Stores the bytes of this key for so long.
-    pub async fn put(&self, key: &Key, bytes: Vec<u8>, ttl: Duration) {
-        let Ok(_place) = self.0.puts.try_acquire() else {
+    /// Stores the bytes of this key for so long, while the caller goes on; only then `right` is given
+    /// back.
+    pub fn put(&self, key: &Key, bytes: Vec<u8>, ttl: Duration, right: Option<Right>) {
+        let Some(name) = self.name(key).filter(|_| self.answers()) else {
+            return;
+        };
+        let Ok(place) = Arc::clone(&self.0.puts).try_acquire_owned() else {
             metrics::counter!("cache_puts_dropped_total").increment(1);
             return;
         };
-        let mut command = command("SET", &key.name());
-        command.arg(bytes).arg("PX").arg(millis(ttl));
-        self.0.ask::<()>(&command).await;
+        let state = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            let mut command = command("SET", &name);
+            command.arg(bytes).arg("PX").arg(millis(ttl));
+            state.ask::<()>(&command, Patience::Leisure).await;
+            drop((right, place));
+        });
     }
 
     /// Takes the right to derive this key's value.
     pub async fn lock(&self, key: &Key) -> Lock {
         let mut bytes = [0; 8];
-        if getrandom::fill(&mut bytes).is_err() {
+        let (Some(name), Ok(())) = (self.name(key), getrandom::fill(&mut bytes)) else {
             return Lock::Unknown;
-        }
-        let token = u64::from_le_bytes(bytes);
-        let mut command = command("SET", &lock_name(key));
-        command.arg(token).arg("NX").arg("PX").arg(millis(LOCK_TTL));
-        match self.0.ask::<Option<String>>(&command).await {
-            Some(Some(_)) => Lock::Ours(LockToken(token)),
-            Some(None) => Lock::Theirs,
+        };
+        // Before it is asked for: whoever goes away without the answer may have got it.
+        let mut right = Right {
+            redis: self.clone(),
+            name: lock_name(&name),
+            token: u64::from_le_bytes(bytes),
+            is_ours: true,
+        };
+        let mut command = command("SET", &right.name);
+        command.arg(right.token);
+        command.arg("NX").arg("PX").arg(millis(LOCK_TTL));
+        let answer = self.0.ask::<Option<String>>(&command, Patience::Request);
+        match answer.await {
+            Some(Some(_)) => Lock::Ours(right),
+            Some(None) => {
+                right.is_ours = false;
+                Lock::Theirs
+            }
             None => Lock::Unknown,
         }
     }
 
-    /// Gives the right back; nobody waits for that.
-    pub fn unlock(&self, key: &Key, token: LockToken) {
-        /// Only one's own lock is removed: another server's may stand there by now.
-        const REMOVE_OWN: &str = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end";
-        let mut command = ::redis::cmd("EVAL");
-        command
-            .arg(REMOVE_OWN)
-            .arg(1)
-            .arg(lock_name(key))
-            .arg(token.0);
-        let state = Arc::clone(&self.0);
-        tokio::spawn(async move { state.ask::<i64>(&command).await });
+    /// How far another server has come with this key's value.
+    pub async fn flight(&self, key: &Key) -> Flight {
+        let Some(name) = self.name(key) else {
+            return Flight::Unknown;
+        };
+        let mut command = command("MGET", &name);
+        command.arg(lock_name(&name));
+        let answer = self
+            .0
+            .ask::<(Option<Vec<u8>>, Option<Vec<u8>>)>(&command, Patience::Waiting);
+        match answer.await {
+            Some((Some(bytes), _)) => Flight::Landed(bytes),
+            Some((None, Some(_))) => Flight::Going,
+            Some((None, None)) => Flight::Over,
+            None => Flight::Unknown,
+        }
+    }
+
+    fn name(&self, key: &Key) -> Option<String> {
+        let build = self.0.build.get()?;
+        Some(format!("studyin:{build}:{}", key.name()))
     }
 }
 
 impl State {
-    /// One call within the request's budget; `None` when there is no answer, which the breaker counts.
-    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
+    /// One call; `None` when there is no answer, which the breaker counts.
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd, patience: Patience) -> Option<T> {
         if self.is_open.load(Ordering::Acquire) {
             return None;
         }
+        let most = match patience {
+            Patience::Request | Patience::Waiting => budget::left(),
+            Patience::Leisure => TRY_MAX,
+        };
+        // Nothing is asked, so nothing fails.
+        if most.is_zero() {
+            return None;
+        }
         let mut link = self.link.get()?.clone();
-        let problem = match budget::within(link.ask(command)).await {
-            Some(Ok(answer)) => {
-                self.failures.store(0, Ordering::Relaxed);
+        let started = Instant::now();
+        let outcome = timeout(most, link.ask(command)).await;
+        let is_answered = matches!(outcome, Ok(Ok(_)));
+        if patience == Patience::Request || patience == Patience::Waiting && !is_answered {
+            budget::spend(started.elapsed());
+        }
+        let problem = match outcome {
+            Ok(Ok(answer)) => {
+                // An answer that nobody waited for does not say that it came in time.
+                if patience != Patience::Leisure {
+                    self.failures.store(0, Ordering::Relaxed);
+                }
                 return Some(answer);
             }
-            Some(Err(error)) => error.category().to_owned(),
-            None => "it took too long".to_owned(),
+            Ok(Err(error)) => error.category().to_owned(),
+            Err(_) if most < FAIR => return None,
+            Err(_) => "it took too long".to_owned(),
         };
         metrics::counter!("cache_redis_failures_total").increment(1);
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
@@ -228,7 +347,7 @@ impl State {
         metrics::counter!("cache_redis_failures_total").increment(0);
         metrics::counter!("cache_puts_dropped_total").increment(0);
         loop {
-            match tokio::time::timeout(TRY_MAX, self.greet(config)).await {
+            match timeout(TRY_MAX, self.greet(config)).await {
                 Ok(Ok(())) => {
                     is_told = false;
                     self.failures.store(0, Ordering::Relaxed);
@@ -261,9 +380,12 @@ impl State {
             }
         };
         // A name of this program's own: in a cluster, some node must answer for it.
-        link.ask::<Option<Vec<u8>>>(&command("GET", "studyin:ping"))
-            .await?;
-        Ok(())
+        let ping = command("GET", "studyin:ping");
+        // One that takes longer than a request can wait is left out.
+        match timeout(budget::PER_REQUEST, link.ask::<Option<Vec<u8>>>(&ping)).await {
+            Ok(answer) => answer.map(drop),
+            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+        }
     }
 }
 
@@ -273,8 +395,18 @@ fn command(name: &str, key: &str) -> Cmd {
     command
 }
 
-fn lock_name(key: &Key) -> String {
-    format!("{}:lock", key.name())
+fn lock_name(name: &str) -> String {
+    format!("{name}:lock")
+}
+
+/// What tells this build from every other: its own bytes, hashed.
+fn build() -> io::Result<String> {
+    /// Of the hash; two builds share these by chance once in 10^19 times.
+    const BYTES: usize = 8;
+    let mut hash = Sha256::new();
+    io::copy(&mut File::open(std::env::current_exe()?)?, &mut hash)?;
+    let start = hash.finalize().into_iter().take(BYTES);
+    Ok(start.map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn millis(time: Duration) -> u64 {

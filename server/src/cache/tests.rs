@@ -98,6 +98,53 @@ async fn a_value_is_derived_once_and_again_after_its_rows_changed() {
 }
 
 #[tokio::test]
+async fn emptying_frees_the_memory_and_names_what_ends_with_it() {
+    let shelf = Shelf::open(true).await;
+    let texts = Cached::<String>::new(&shelf.caches, Namespace::Extracted, "test", 1);
+    texts.get(ANNA, &["what"], shelf.derive()).await.unwrap();
+    shelf.get(ANNA).await;
+    let held = |namespace| {
+        let figures = shelf.caches.figures().unwrap();
+        let of = figures.into_iter().find(|one| one.namespace == namespace);
+        let of = of.unwrap();
+        (of.held, of.held_bytes > 0)
+    };
+    assert_eq!(held(Namespace::Extracted), (1, true));
+    let with: Vec<_> = Namespace::Embedding.ending_with().collect();
+    assert_eq!(with, [Namespace::Extracted]);
+    shelf.caches.end(Namespace::Embedding).await.unwrap();
+    assert_eq!(held(Namespace::Extracted), (0, false));
+    assert_eq!(held(Namespace::Profile), (1, true));
+}
+
+#[tokio::test]
+async fn what_documents_are_made_of_never_drives_out_the_rest() {
+    let shelf = Shelf::open(true).await;
+    shelf.get(ANNA).await;
+    let texts = Cached::<String>::new(&shelf.caches, Namespace::Extracted, "test", 1);
+    for number in 0..40_u32 {
+        let large = async { Ok::<_, StoreError>("x".repeat(64 * 1_024)) };
+        texts
+            .get(ANNA, &[&number.to_string()], large)
+            .await
+            .unwrap();
+    }
+    if let Some(parts) = &shelf.caches.0 {
+        parts.memory.settle().await;
+    }
+    assert_eq!(shelf.get(ANNA).await, ("0".into(), true));
+    let figures = shelf.caches.figures().unwrap();
+    let extracted = figures
+        .iter()
+        .find(|one| one.namespace == Namespace::Extracted);
+    let extracted = extracted.unwrap();
+    assert!(
+        extracted.held > 0 && extracted.held_bytes <= 1 << 18,
+        "{extracted:?}"
+    );
+}
+
+#[tokio::test]
 async fn two_students_asking_the_same_never_share_a_value() {
     let shelf = Shelf::open(true).await;
     assert_eq!(shelf.get(ANNA).await.0, "0");

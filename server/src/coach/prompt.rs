@@ -175,6 +175,7 @@ mod tests {
             html: String::new(),
             provider: String::new(),
             problem: None,
+            note: None,
             passages: Vec::new(),
             citations: Vec::new(),
             created_at: DateTime::UNIX_EPOCH,

@@ -53,6 +53,7 @@ impl Chat for Script {
 struct Desk {
     coach: Arc<Coach>,
     db: Db,
+    caches: Caches,
     user: UserId,
     material: MaterialId,
     _dir: TempDir,
@@ -67,9 +68,10 @@ impl Desk {
         let slot = EmbedderSlot::empty();
         let user = add_user(&db, &clock, "a@example.org").await;
         let material = add_material(&db, &clock, user).await;
+        let caches = Caches::small(&db, None);
         let coach = Coach::new(
-            db.clone(),
-            Retrieval::new(db.clone(), slot.clone(), &crate::cache::Caches::off()),
+            (db.clone(), &caches),
+            Retrieval::new(db.clone(), slot.clone(), &Caches::off()),
             slot,
             Arc::new(script),
             Analytics::new(db.clone(), changes.clone(), clock.clone()),
@@ -79,6 +81,7 @@ impl Desk {
         Self {
             coach,
             db,
+            caches,
             user,
             material,
             _dir: dir,
@@ -181,6 +184,37 @@ async fn an_answer_is_streamed_checked_stored_and_shown_again() {
     assert!(message.html.contains("class=\"citation\" href=\"/library/"));
     assert!(message.html.contains("class=\"citation unverified\""));
     assert_eq!(&desk.reloaded().await, &**message);
+}
+
+#[tokio::test]
+async fn the_next_question_finds_its_context_kept_and_sees_every_message() {
+    let desk = Desk::with(Script::Words(&["It is about five litres [1]."])).await;
+    desk.ask(None, QUESTION).await;
+    let id = desk.coach.conversations(desk.user).await.unwrap()[0].id;
+    let hits = || {
+        let figures = desk.caches.figures().unwrap();
+        let of = figures
+            .iter()
+            .find(|one| one.namespace == Namespace::Conversation);
+        of.unwrap().hits
+    };
+    assert_eq!(hits(), 0);
+    desk.ask(Some(id), "And while running?").await;
+    assert_eq!(hits(), 1);
+    let context = desk.coach.history(desk.user, Some(id)).await.unwrap();
+    assert_eq!(context.len(), 4);
+    assert_eq!(context[2].text, "And while running?");
+}
+
+#[tokio::test]
+async fn what_is_said_of_the_search_stays_with_the_answer() {
+    let desk = Desk::with(Script::Words(&["It is about five litres [1]."])).await;
+    let events = desk.ask(None, QUESTION).await;
+    let CoachEvent::Context { note, .. } = &events[0] else {
+        panic!("{events:?}")
+    };
+    assert!(note.is_some(), "there is no embedder");
+    assert_eq!(&desk.reloaded().await.note, note);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use super::{
     api, headers, measure, origin,
-    problem::{Problem, wants_html},
+    problem::{Problem, wants_page},
     state::AppState,
 };
 use crate::{cache::budget, store::generations};
@@ -59,7 +59,7 @@ async fn admit(state: &AppState, request: Request, next: Next) -> Response {
             "The server is busy. Try again in a few seconds.",
         )
         .retry_after(Duration::from_secs(2))
-        .answer(request.headers());
+        .answer_to(&request);
     };
     let only_reads = request.method().is_safe() || request.uri().path() == api::search::PATH;
     let answer = budget::of_request(next.run(request));
@@ -72,7 +72,7 @@ async fn admit(state: &AppState, request: Request, next: Next) -> Response {
 
 /// Ends an ordinary request that takes too long.
 pub async fn time_out(request: Request, next: Next) -> Response {
-    let as_page = wants_html(request.headers());
+    let as_page = wants_page(request.uri(), request.headers());
     match tokio::time::timeout(ANSWER_WAIT, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {

@@ -32,7 +32,7 @@ pub fn refusal(request: &Request, config: &Config) -> Option<Response> {
         StatusCode::FORBIDDEN,
         "This request did not come from a page of this server. Open Studyin itself and try again.",
     );
-    Some(problem.answer(request.headers()))
+    Some(problem.answer_to(request))
 }
 
 /// What a request for a foreign host name is answered while the server listens on this machine only.
@@ -47,7 +47,7 @@ pub fn host_refusal(request: &Request, config: &Config) -> Option<Response> {
         StatusCode::MISDIRECTED_REQUEST,
         "This server does not answer under that name. Use http://127.0.0.1 with its port, or set PUBLIC_URL to the address students use.",
     );
-    Some(problem.answer(request.headers()))
+    Some(problem.answer_to(request))
 }
 
 fn needs_check(request: &Request) -> bool {

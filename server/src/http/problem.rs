@@ -3,7 +3,8 @@
 
 use app::error::AppError;
 use axum::{
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::Request,
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -57,9 +58,14 @@ impl Problem {
         &self.detail
     }
 
-    /// As a page when the client is a browser showing documents, else as JSON.
+    /// As a page when the client is a browser showing documents, else as JSON; for addresses of pages.
     pub fn answer(self, headers: &HeaderMap) -> Response {
         self.answer_as(wants_html(headers))
+    }
+
+    /// As a page when [`wants_page`] says so, else as JSON.
+    pub fn answer_to(self, request: &Request) -> Response {
+        self.answer_as(wants_page(request.uri(), request.headers()))
     }
 
     /// As a page, or else as JSON.
@@ -143,6 +149,14 @@ pub fn wants_html(headers: &HeaderMap) -> bool {
         .is_some_and(|accept| accept.contains("text/html"))
 }
 
+/// Whether what goes wrong is best answered with a page: to a browser that shows documents, and never
+/// at the API's addresses, whose errors are problem documents for everybody. A server function may
+/// have been called by a plain form.
+pub fn wants_page(uri: &Uri, headers: &HeaderMap) -> bool {
+    let is_api = uri.path().starts_with("/api/") && !uri.path().starts_with("/api/fn/");
+    wants_html(headers) && !is_api
+}
+
 /// Text made safe inside HTML.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
@@ -150,4 +164,29 @@ pub fn escaped(text: &str) -> String {
         .replace('>', "&gt;")
         .replace('"', "&quot;")
         .replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_apis_errors_are_never_pages() {
+        let mut browser = HeaderMap::new();
+        browser.insert(header::ACCEPT, HeaderValue::from_static("text/html,*/*"));
+        let page = |path: &'static str| wants_page(&Uri::from_static(path), &browser);
+        assert!(page("/library") && page("/api/fn/add_sample"));
+        for path in [
+            "/api/materials/",
+            "/api/search",
+            "/api/nothing",
+            "/api/chat/ws",
+        ] {
+            assert!(!page(path), "{path}");
+        }
+        assert!(!wants_page(
+            &Uri::from_static("/library"),
+            &HeaderMap::new()
+        ));
+    }
 }

@@ -3,7 +3,7 @@
 
 use super::{
     origin,
-    problem::{Problem, wants_html},
+    problem::{Problem, wants_page},
     state::AppState,
 };
 use crate::accounts::sessions::{SESSION_IDLE, SessionToken};
@@ -62,7 +62,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
 }
 
 fn refusal(parts: &Parts) -> Response {
-    if parts.method == Method::GET && wants_html(&parts.headers) {
+    if parts.method == Method::GET && wants_page(&parts.uri, &parts.headers) {
         let wanted = parts
             .uri
             .path_and_query()
@@ -101,7 +101,7 @@ pub async fn with_session(state: &AppState, mut request: Request, next: Next) ->
                     StatusCode::SERVICE_UNAVAILABLE,
                     "The database did not answer. Try again in a moment.",
                 )
-                .answer(request.headers());
+                .answer_to(&request);
             }
         }
     }

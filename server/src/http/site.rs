@@ -5,7 +5,7 @@
 
 use super::{
     headers, origin, pages,
-    problem::{Problem, wants_html},
+    problem::{Problem, wants_page},
     session::Visitor,
     state::AppState,
 };
@@ -85,7 +85,7 @@ pub async fn file_or_not_found(
     {
         return file;
     }
-    if wants_html(request.headers()) && request.method() == Method::GET {
+    if wants_page(request.uri(), request.headers()) && request.method() == Method::GET {
         pages::not_found(&state, &visitor, request).await
     } else {
         Problem::new(StatusCode::NOT_FOUND, "There is nothing at this address.").into_response()

@@ -1,7 +1,9 @@
 //! What has been derived of a document once and need not be derived again: its text, as long as the
-//! file and the way it is read stay the same, and the vectors of its passages. Knows nothing of jobs.
+//! file and the way it is read stay the same (also the languages in which pictures are read), and the
+//! vectors of its passages. Knows nothing of jobs.
 
 use super::{
+    ocr::Tesseract,
     pipeline::Fault,
     sandbox::{Event, ExtractError, Extractor, Request},
 };
@@ -23,6 +25,7 @@ const EVENTS_WAITING: usize = 32;
 /// Texts and vectors of earlier readings.
 #[derive(Clone)]
 pub struct Kept {
+    caches: Caches,
     text: Cached<Vec<Event>>,
     vectors: Cached<Vec<f32>>,
 }
@@ -31,6 +34,7 @@ impl Kept {
     /// Nothing kept yet.
     pub fn new(caches: &Caches) -> Self {
         Self {
+            caches: caches.clone(),
             text: Cached::new(caches, Namespace::Extracted, "text", PIPELINE_VERSION)
                 // A page that failed may come out next time.
                 .keep_if(|events: &Vec<Event>| {
@@ -49,19 +53,19 @@ impl Kept {
     /// As [`Extractor::extract`].
     pub async fn extract(
         &self,
-        extractor: &Extractor,
+        (extractor, tesseract): (&Extractor, Option<&Tesseract>),
         (user, sha256): (UserId, &[u8]),
         request: &Request,
         events: &mpsc::Sender<Event>,
         cancel: &CancellationToken,
     ) -> Result<(), ExtractError> {
         if request.password.is_some() {
-            return extractor.extract(request, events, cancel).await;
+            return extractor.extract(tesseract, request, events, cancel).await;
         }
         let known = {
-            let extract = taken_out(extractor, request, events, cancel);
-            let kept = self.text.get(user, &[&hex(sha256)], extract).await;
-            kept.map_err(owned)?
+            let what = [&*hex(sha256), tesseract.map_or("", Tesseract::languages)];
+            let extract = taken_out(extractor, tesseract, request, events, cancel);
+            self.text.get(user, &what, extract).await.map_err(owned)?
         };
         if known.cached {
             for event in &*known.value {
@@ -71,6 +75,11 @@ impl Kept {
             }
         }
         Ok(())
+    }
+
+    /// Frees the memory of what was made of a student's documents, when one of them is deleted.
+    pub async fn forget(&self, user: UserId) {
+        self.caches.forget_words(user).await;
     }
 
     /// A vector for each text in its order, `None` where it was refused; only those not known are
@@ -113,6 +122,7 @@ impl Kept {
 /// Takes the text out, sends it on and collects it.
 async fn taken_out(
     extractor: &Extractor,
+    tesseract: Option<&Tesseract>,
     request: &Request,
     events: &mpsc::Sender<Event>,
     cancel: &CancellationToken,
@@ -120,7 +130,7 @@ async fn taken_out(
     let (sender, mut coming) = mpsc::channel(EVENTS_WAITING);
     let extracted = async {
         let sender = sender;
-        extractor.extract(request, &sender, cancel).await
+        extractor.extract(tesseract, request, &sender, cancel).await
     };
     let collected = async {
         let mut all = Vec::new();

@@ -81,6 +81,11 @@ impl Tesseract {
         Some(tool)
     }
 
+    /// What it reads, as the tool wants it said.
+    pub fn languages(&self) -> &str {
+        &self.languages
+    }
+
     #[cfg(test)]
     pub fn for_tests(launcher: &Path) -> Self {
         Self {

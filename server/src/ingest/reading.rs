@@ -100,9 +100,11 @@ pub async fn read(
     let (sender, events) = mpsc::channel(EVENTS_WAITING);
     let extracted = async {
         let sender = sender;
+        let tesseract = shop.extractor.tesseract().await;
+        let tools = (&shop.extractor, tesseract.as_ref());
         let whose = (user, &*sha256);
         shop.kept
-            .extract(&shop.extractor, whose, &request, &sender, cancel)
+            .extract(tools, whose, &request, &sender, cancel)
             .await
     };
     let (extracted, collected) = tokio::join!(extracted, book.collect(events, arrived));

@@ -108,23 +108,17 @@ pub enum ExtractError {
 }
 
 impl Extractor {
+    /// What recognises text in pictures, as installed now.
+    pub async fn tesseract(&self) -> Option<Tesseract> {
+        Tesseract::find(&self.program).await
+    }
+
     /// Takes the raw text out of a document and sends it, page by page; a full `events` makes the
     /// child wait, without its time running.
     ///
     /// # Errors
     /// See [`ExtractError`]. The child is dead when this returns.
     pub async fn extract(
-        &self,
-        request: &Request,
-        events: &mpsc::Sender<Event>,
-        cancel: &CancellationToken,
-    ) -> Result<(), ExtractError> {
-        let tesseract = Tesseract::find(&self.program).await;
-        self.extract_with(tesseract.as_ref(), request, events, cancel)
-            .await
-    }
-
-    async fn extract_with(
         &self,
         tesseract: Option<&Tesseract>,
         request: &Request,
@@ -500,7 +494,7 @@ mod tests {
     ) -> Result<Vec<Option<String>>, ExtractError> {
         let (sender, mut events) = mpsc::channel(ROOM);
         extractor
-            .extract_with(tesseract, &request(), &sender, &CancellationToken::new())
+            .extract(tesseract, &request(), &sender, &CancellationToken::new())
             .await?;
         drop(sender);
         let mut pages = Vec::new();
@@ -629,7 +623,7 @@ mod tests {
         let cancel = CancellationToken::new();
         cancel.cancel();
         let (sender, _events) = mpsc::channel(ROOM);
-        let outcome = extractor.extract(&request(), &sender, &cancel).await;
+        let outcome = extractor.extract(None, &request(), &sender, &cancel).await;
         assert!(matches!(outcome, Err(ExtractError::Cancelled)));
     }
 }

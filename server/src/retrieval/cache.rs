@@ -110,7 +110,7 @@ impl Libraries {
         tokio::spawn(async move { cache.try_get_with(user, load).await })
             .await
             .map_err(|error| StoreError::Shared(error.to_string()))?
-            .map_err(RetrievalError::Loading)
+            .map_err(RetrievalError::Shared)
     }
 }
 

@@ -58,17 +58,25 @@ pub fn chosen(
 /// enough by itself is joined: with every neighbour that was found at all, quotes were picked from
 /// worse text.
 pub fn joined_neighbours(taken: Vec<(StoredPassage, Hit)>) -> Vec<(StoredPassage, Hit)> {
-    let mut whole: Vec<(StoredPassage, Hit)> = Vec::with_capacity(taken.len());
-    for (passage, hit) in taken {
-        match whole.iter_mut().find(|(other, _)| touches(other, &passage)) {
-            Some((other, found)) => {
-                grow(other, &passage);
-                found.take_in(&hit);
+    let mut taken = taken;
+    loop {
+        let before = taken.len();
+        let mut whole: Vec<(StoredPassage, Hit)> = Vec::with_capacity(before);
+        for (passage, hit) in taken {
+            match whole.iter_mut().find(|(other, _)| touches(other, &passage)) {
+                Some((other, found)) => {
+                    grow(other, &passage);
+                    found.take_in(&hit);
+                }
+                None => whole.push((passage, hit)),
             }
-            None => whole.push((passage, hit)),
         }
+        // One that has grown may touch what it did not touch before.
+        if whole.len() == before {
+            return whole;
+        }
+        taken = whole;
     }
-    whole
 }
 
 /// Equal for the same words, however they are spaced; by chance once in 10^19 pairs.
@@ -131,6 +139,7 @@ fn grow(passage: &mut StoredPassage, neighbour: &StoredPassage) {
     let (first, second) = in_order(passage, neighbour);
     let text = joined(&first.text, &second.text);
     let seam = first.span.end.min(second.span.end);
+    passage.seams.extend_from_slice(&neighbour.seams);
     passage.seams.push(seam);
     passage.seams.sort_unstable();
     passage.span.start = passage.span.start.min(neighbour.span.start);
@@ -230,6 +239,34 @@ mod tests {
         assert_eq!(joined("One.", "Two."), "One.\nTwo.");
         assert_eq!(joined("One two.", "two. Three."), "One two. Three.");
         assert_eq!(joined("Sour.", "our. Dough."), "Sour.\nour. Dough.");
+    }
+
+    #[test]
+    fn three_neighbours_become_one_passage_in_whatever_order_they_were_found() {
+        let [a, b, c] = [
+            passage(1, 1, 0, 100),
+            passage(2, 1, 100, 200),
+            passage(3, 1, 200, 300),
+        ];
+        for order in [
+            [&a, &b, &c],
+            [&a, &c, &b],
+            [&b, &a, &c],
+            [&b, &c, &a],
+            [&c, &a, &b],
+            [&c, &b, &a],
+        ] {
+            let arranged = joined_neighbours(order.map(Clone::clone).to_vec());
+            let [(whole, _)] = arranged.as_slice() else {
+                panic!("{arranged:?}");
+            };
+            assert_eq!(whole.chunk_id, order[0].0.chunk_id, "the best keeps its id");
+            assert_eq!(
+                (whole.text.as_str(), whole.span.end),
+                ("text 1\ntext 2\ntext 3", 300)
+            );
+            assert_eq!(whole.seams, [100, 200]);
+        }
     }
 
     #[test]

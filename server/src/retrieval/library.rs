@@ -114,7 +114,8 @@ impl Library {
             let Some(material) = numbers.get(&passage.material) else {
                 continue;
             };
-            if self.places.len() == PASSAGES_MAX {
+            let row = self.places.len();
+            if row == PASSAGES_MAX {
                 break;
             }
             self.places.push(Place {
@@ -130,12 +131,11 @@ impl Library {
                 }
                 None => reader.add(&mut self.index, &passage.text),
             }
-            let vector = if self.places.len() <= VECTORS_MAX {
-                passage.numbers(self.dimension)?
-            } else {
-                None
-            };
-            self.matrix.push(vector.as_deref());
+            if row < VECTORS_MAX
+                && let Some(vector) = passage.numbers(self.dimension)?
+            {
+                self.matrix.push(row, &vector);
+            }
         }
         Ok(())
     }

@@ -39,7 +39,7 @@ pub struct Nearest {
     pub greatest: f32,
 }
 
-/// Vectors of length 1, row after row; a row may have none.
+/// Vectors of length 1, row after row, up to the last that has one.
 #[derive(Clone, Default)]
 pub struct Matrix {
     dimension: usize,
@@ -63,33 +63,29 @@ impl Matrix {
         }
     }
 
-    /// Adds a row; one without a vector is never near anything.
-    pub fn push(&mut self, vector: Option<&[f32]>) {
-        let vector = vector.filter(|vector| vector.len() == self.dimension);
-        let greatest = vector
-            .unwrap_or_default()
-            .iter()
-            .fold(0.0_f32, |greatest, x| greatest.max(x.abs()));
+    /// Gives a row, which comes after all that have one, its vector. Rows that are passed over have none
+    /// and are never near anything; behind the last vector they take no memory.
+    pub fn push(&mut self, row: usize, vector: &[f32]) {
+        let greatest = vector.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
         let scale = greatest / f32::from(i8::MAX);
-        self.scales.push(scale);
-        match vector {
-            Some(vector) if scale > 0.0 => {
-                self.vectors += 1;
-                self.rows.extend_from_slice(vector);
-                self.small
-                    .extend(vector.iter().map(|x| (x / scale).round() as i8));
-            }
-            _ => {
-                self.rows.resize(self.rows.len() + self.dimension, 0.0);
-                self.small.resize(self.small.len() + self.dimension, 0);
-            }
+        if vector.len() != self.dimension || scale <= 0.0 {
+            return;
         }
+        self.rows.resize(row * self.dimension, 0.0);
+        self.small.resize(row * self.dimension, 0);
+        self.scales.resize(row, 0.0);
+        self.vectors += 1;
+        self.scales.push(scale);
+        self.rows.extend_from_slice(vector);
+        self.small
+            .extend(vector.iter().map(|x| (x / scale).round() as i8));
     }
 
     /// The rows for which `keep` is true, in their order; [`finish`](Self::finish) comes after.
     pub fn retained(&self, keep: &[bool]) -> Self {
         let mut left = Self::new(self.dimension);
-        for (row, _) in keep.iter().enumerate().filter(|(_, keep)| **keep) {
+        let rows = keep.iter().take(self.scales.len()).enumerate();
+        for (row, _) in rows.filter(|(_, keep)| **keep) {
             let at = row * self.dimension..(row + 1) * self.dimension;
             left.rows.extend_from_slice(&self.rows[at.clone()]);
             left.small.extend_from_slice(&self.small[at]);

@@ -5,14 +5,13 @@ use super::{
     Db, StoreError, Stored,
     accounts::{TokenHash, profile_of, profile_row},
     generations::{self, generation_columns},
-    look::time_if_any,
+    look::{time, time_if_any},
 };
 use app::model::{
     account::{AccessToken, Profile, TokenScope},
     id::{TokenId, UserId},
 };
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 /// An access token about to be stored.
 pub struct NewToken<'a> {
@@ -55,14 +54,21 @@ pub async fn insert(db: &Db, token: &NewToken<'_>, most: u32) -> Stored<bool> {
 
 /// The user's tokens, newest first.
 pub async fn list(db: &Db, user: UserId) -> Stored<Vec<AccessToken>> {
-    type Row = (Uuid, String, String, DateTime<Utc>, Option<DateTime<Utc>>);
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows = db.look(
+        "access tokens",
         "SELECT id, name, scope, created_at, last_used_at FROM access_tokens
          WHERE user_id = $1 ORDER BY created_at DESC, id DESC",
-    )
-    .bind(user.uuid())
-    .fetch_all(db.read())
-    .await?;
+        &[&user.uuid()],
+        |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                time(row, 3)?,
+                time_if_any(row, 4)?,
+            ))
+        },
+    )?;
     rows.into_iter()
         .map(|(id, name, scope, created_at, last_used_at)| {
             Ok(AccessToken {

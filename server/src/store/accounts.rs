@@ -88,16 +88,14 @@ pub async fn any_user(db: &Db) -> Stored<bool> {
 
 /// The account of an address, with its password hash.
 pub async fn find_by_email(db: &Db, email: &str) -> Stored<Option<(Profile, String)>> {
-    let row: Option<(Uuid, String, String, String, String)> = sqlx::query_as(
+    let row = db.look_for(
+        "account",
         "SELECT id, email, role, time_zone, password_hash FROM users WHERE email = $1",
-    )
-    .bind(email)
-    .fetch_optional(db.read())
-    .await?;
-    row.map(|(id, email, role, time_zone, hash)| {
-        Ok((profile_of((id, email, role, time_zone))?, hash))
-    })
-    .transpose()
+        &[&email],
+        |row| Ok((profile_row(row)?, row.get(4)?)),
+    )?;
+    row.map(|(row, hash)| Ok((profile_of(row)?, hash)))
+        .transpose()
 }
 
 /// One user's profile.
@@ -113,11 +111,11 @@ pub async fn find_profile(db: &Db, user: UserId) -> Stored<Option<Profile>> {
 
 /// One user's password hash.
 pub async fn password_hash(db: &Db, user: UserId) -> Stored<Option<String>> {
-    Ok(
-        sqlx::query_scalar("SELECT password_hash FROM users WHERE id = $1")
-            .bind(user.uuid())
-            .fetch_optional(db.read())
-            .await?,
+    db.look_for(
+        "password",
+        "SELECT password_hash FROM users WHERE id = $1",
+        &[&user.uuid()],
+        |row| row.get(0),
     )
 }
 

@@ -271,8 +271,8 @@ async fn insert_message(
     }
     sqlx::query(
         "INSERT INTO messages (id, conversation_id, user_id, author, state, text, provider,
-                               problem, created_at, narrowed)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                               problem, created_at, narrowed, note)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(message.id.uuid())
     .bind(conversation.uuid())
@@ -284,6 +284,7 @@ async fn insert_message(
     .bind(&message.problem)
     .bind(message.created_at)
     .bind(message.narrowed.as_ref().map(sqlx::types::Json))
+    .bind(&message.note)
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -336,6 +337,7 @@ struct MessageRow {
     problem: Option<String>,
     created_at: DateTime<Utc>,
     narrowed: Option<String>,
+    note: Option<String>,
 }
 
 async fn messages(
@@ -346,7 +348,7 @@ async fn messages(
 ) -> Stored<Vec<StoredMessage>> {
     let rows = db.look(
         "messages",
-        "SELECT id, author, state, text, provider, problem, created_at, narrowed FROM messages
+        "SELECT id, author, state, text, provider, problem, created_at, narrowed, note FROM messages
          WHERE conversation_id = $1 AND user_id = $2
          ORDER BY created_at DESC LIMIT $3",
         &[&conversation.uuid(), &user.uuid(), &limit],
@@ -360,6 +362,7 @@ async fn messages(
                 problem: row.get(5)?,
                 created_at: time(row, 6)?,
                 narrowed: row.get(7)?,
+                note: row.get(8)?,
             })
         },
     )?;
@@ -378,6 +381,7 @@ async fn messages(
                     html: String::new(),
                     provider: row.provider,
                     problem: row.problem,
+                    note: row.note,
                     passages: Vec::new(),
                     citations: Vec::new(),
                     created_at: row.created_at,

@@ -28,7 +28,7 @@ pub enum Kind {
     Read,
     /// The same, of a document that is searchable already and stays so.
     Again,
-    /// Only the vectors are missing.
+    /// Only the vectors are missing; the material stays in its state.
     Embed,
 }
 
@@ -144,6 +144,25 @@ pub async fn remove(tx: &mut SqliteConnection, material: MaterialId) -> Stored<(
         .execute(tx)
         .await?;
     Ok(())
+}
+
+/// Ends the reading of a material. What is stored of it stays searchable, so a job is left for the
+/// vectors it may lack.
+pub async fn embed_rest(
+    tx: &mut SqliteConnection,
+    material: MaterialId,
+    now: DateTime<Utc>,
+) -> Stored<()> {
+    let has_passages: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM chunks WHERE material_id = $1)")
+            .bind(material.uuid())
+            .fetch_one(&mut *tx)
+            .await?;
+    if has_passages {
+        enqueue(tx, material, Kind::Embed, now).await
+    } else {
+        remove(tx, material).await
+    }
 }
 
 /// Jobs that may be claimed: reading before reading again before embedding, oldest first, at most
@@ -377,15 +396,16 @@ pub async fn resume(db: &Db, now: DateTime<Utc>) -> Stored<()> {
     Ok(())
 }
 
-/// Queues an embedding job for every ready material that lacks vectors of this embedder; answers
-/// how many jobs are new. A passage this embedder has refused lacks nothing.
+/// Queues an embedding job for every material without a job that lacks vectors of this embedder;
+/// answers how many jobs are new. Whatever can be searched counts, also what was read of a document
+/// that failed. A passage this embedder has refused lacks nothing.
 pub async fn enqueue_missing_vectors(db: &Db, embedder: &str, now: DateTime<Utc>) -> Stored<u64> {
     let mut tx = db.write().await?;
     let queued = sqlx::query(
         "INSERT INTO ingest_jobs (material_id, kind, attempt, not_before, queued_at) \
-         SELECT m.id, 'embed', 0, $2, $2 FROM materials m WHERE m.state = 'ready' \
-         AND EXISTS (SELECT 1 FROM chunks c WHERE c.material_id = m.id AND NOT EXISTS ( \
-             SELECT 1 FROM embeddings e WHERE e.chunk_id = c.id AND e.embedder = $1)) \
+         SELECT m.id, 'embed', 0, $2, $2 FROM materials m WHERE EXISTS ( \
+             SELECT 1 FROM chunks c WHERE c.material_id = m.id AND NOT EXISTS ( \
+                 SELECT 1 FROM embeddings e WHERE e.chunk_id = c.id AND e.embedder = $1)) \
          ON CONFLICT (material_id) DO NOTHING",
     )
     .bind(embedder)

@@ -180,8 +180,8 @@ mod tests {
     use super::*;
     use crate::store::{
         access_tokens, accounts, activity, conversations, generations,
-        materials::{self, vectors},
-        passages, vitals as page_vitals,
+        materials::{self, text, vectors},
+        passages, reading, vitals as page_vitals,
     };
     use app::model::{
         id::{ConversationId, MaterialId, UserId},
@@ -242,13 +242,19 @@ mod tests {
              VALUES ($1, 'a', '', 'owner', 'UTC', '2026-01-01T00:00:00+00:00')",
             "INSERT INTO conversations (id, user_id, title, created_at, updated_at)
              VALUES ($1, $1, '', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00')",
+            "INSERT INTO materials (id, user_id, title, file_name, media_type, size_bytes, sha256,
+                                    state, uploaded_at)
+             VALUES ($1, $1, '', '', 'pdf', 1, x'00', 'ready', '2026-01-01T00:00:00+00:00')",
         ] {
             sqlx::query(row).bind(id).execute(&mut *tx).await.unwrap();
         }
         tx.commit().await.unwrap();
         accounts::find_session(&db, &[0; 32]).await.unwrap();
         accounts::find_profile(&db, user).await.unwrap();
+        accounts::find_by_email(&db, "a").await.unwrap();
+        accounts::password_hash(&db, user).await.unwrap();
         access_tokens::find(&db, &[0; 32]).await.unwrap();
+        access_tokens::list(&db, user).await.unwrap();
         let scope = generations::Scope::Search;
         generations::current(&db, user, scope).await.unwrap();
         materials::list(&db, user).await.unwrap();
@@ -257,6 +263,16 @@ mod tests {
             .unwrap();
         materials::find(&db, user, material).await.unwrap();
         materials::sha256(&db, user, material).await.unwrap();
+        materials::counts(&db, user).await.unwrap();
+        materials::so_far(&db, user).await.unwrap();
+        materials::page_text(&db, user, material, 1).await.unwrap();
+        materials::chunk_span(&db, user, material, 1).await.unwrap();
+        let faults = text::page_faults(&db, user, material).await.unwrap();
+        assert_eq!(faults, Some(Vec::new()));
+        reading::outline(&db, user, material).await.unwrap();
+        reading::pages_after(&db, user, material, 1, 9)
+            .await
+            .unwrap();
         vectors::is_settled(&db, user, "model").await.unwrap();
         vectors::has_any(&db, user, "model").await.unwrap();
         vectors::progress(&db, user, "model").await.unwrap();
@@ -285,7 +301,7 @@ mod tests {
         page_vitals::buckets(&db, day).await.unwrap();
 
         let made = db.lookers.made.lock().unwrap().clone();
-        assert_eq!(made.len(), 28, "{:?}", made.keys());
+        assert_eq!(made.len(), 38, "{:?}", made.keys());
         for (name, sql) in made {
             let plan = format!("EXPLAIN QUERY PLAN {sql}");
             let steps = db.lookers.with(|connection| {

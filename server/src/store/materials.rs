@@ -253,35 +253,38 @@ pub async fn used_bytes_on(executor: impl SqliteExecutor<'_>, user: UserId) -> S
 
 /// How many of the user's materials are ready, and how many are on their way.
 pub async fn counts(db: &Db, user: UserId) -> Stored<(u32, u32)> {
-    let (ready, pending): (i64, i64) = sqlx::query_as(
+    let counted = db.look_for(
+        "materials counted",
         "SELECT CAST(coalesce(sum(CASE WHEN state = 'ready' THEN 1 ELSE 0 END), 0) AS BIGINT), \
          CAST(coalesce(sum(CASE WHEN state IN ('queued', 'reading', 'embedding') THEN 1 ELSE 0 END), 0) AS BIGINT) \
          FROM materials WHERE user_id = $1",
-    )
-    .bind(user.uuid())
-    .fetch_one(db.read())
-    .await?;
-    Ok((small(ready), small(pending)))
+        &[&user.uuid()],
+        |row| Ok((small(row.get(0)?), small(row.get(1)?))),
+    )?;
+    Ok(counted.unwrap_or_default())
 }
 
 /// How much can be searched of what is still being read; `None` when all of it can.
 pub async fn so_far(db: &Db, user: UserId) -> Stored<Option<PagesSoFar>> {
-    let (materials, waiting, searchable, pages): (i64, i64, i64, i64) = sqlx::query_as(
+    let counted = db.look_for(
+        "pages so far",
         "SELECT count(*), \
          CAST(coalesce(sum(CASE WHEN page_count IS NULL THEN 1 ELSE 0 END), 0) AS BIGINT), \
          CAST(coalesce(sum(pages_searchable), 0) AS BIGINT), \
          CAST(coalesce(sum(page_count), 0) AS BIGINT) \
          FROM materials WHERE user_id = $1 AND state IN ('queued', 'reading', 'embedding') \
          AND (page_count IS NULL OR pages_searchable < page_count)",
-    )
-    .bind(user.uuid())
-    .fetch_one(db.read())
-    .await?;
-    Ok((materials > 0).then(|| PagesSoFar {
-        searchable: small(searchable),
-        pages: small(pages),
-        waiting: small(waiting),
-    }))
+        &[&user.uuid()],
+        |row| {
+            let so_far = PagesSoFar {
+                waiting: small(row.get(1)?),
+                searchable: small(row.get(2)?),
+                pages: small(row.get(3)?),
+            };
+            Ok((row.get::<_, i64>(0)? > 0).then_some(so_far))
+        },
+    )?;
+    Ok(counted.flatten())
 }
 
 /// A material as it is first stored.

@@ -7,7 +7,7 @@ use crate::{
 use app::model::id::UserId;
 use reqwest::StatusCode;
 use server::{
-    cache::{CacheConfig, Cached, Caches, Namespace, RedisConfig, Ttls},
+    cache::{CacheConfig, Cached, Caches, Namespace, RedisConfig, Ttls, budget},
     clock::Clock,
     store::Db,
 };
@@ -180,6 +180,13 @@ struct Bare {
 
 impl Bare {
     async fn open(urls: &str) -> Self {
+        let bare = Self::unheeded(urls).await;
+        until(async || bare.caches.redis_answers() == Some(true)).await;
+        bare
+    }
+
+    /// Without waiting for Redis.
+    async fn unheeded(urls: &str) -> Self {
         // Fails only when it is there already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
@@ -196,7 +203,6 @@ impl Bare {
         };
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         let caches = Caches::open(&config, db, Clock::system(), &tasks, &stopping);
-        until(async || caches.redis_answers() == Some(true)).await;
         Self {
             _folder: folder,
             caches,
@@ -227,6 +233,7 @@ async fn ten_thousand_cancelled_calls_never_cross_values() {
     let bare = Bare::open(&redis.url()).await;
     let cached = Cached::<String>::new(&bare.caches, Namespace::Rag, "test", 1);
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let (mut cut_off, mut whole) = (0, 0);
     for _ in 0..100 {
         let mut tasks = Vec::new();
         for _ in 0..100 {
@@ -240,28 +247,37 @@ async fn ten_thousand_cancelled_calls_never_cross_values() {
                 let got = value(&cached, user, number).await;
                 assert_eq!(got, format!("{user} {number} {}", "x".repeat(number)));
             });
-            if random.is_multiple_of(2) {
+            tasks.push((task, random >> 32));
+        }
+        // Wherever it stands by then: not begun, on its way to Redis or back, done.
+        for (task, random) in tasks {
+            for _ in 0..random % 16 {
                 tokio::task::yield_now().await;
             }
             task.abort();
-            tasks.push(task);
-        }
-        for task in tasks {
-            if let Err(error) = task.await {
-                assert!(error.is_cancelled(), "{error}");
+            match task.await {
+                Ok(()) => whole += 1,
+                Err(error) => {
+                    assert!(error.is_cancelled(), "{error}");
+                    cut_off += 1;
+                }
             }
         }
         // One that nobody cancels sees its own value too.
         assert_eq!(value(&cached, 1, 7).await, format!("1 7 {}", "x".repeat(7)));
     }
+    assert!(cut_off > 1_000 && whole > 1_000, "{cut_off} {whole}");
+    // A crossed answer would not have been believed, but counted.
+    let figures = bare.caches.figures().unwrap();
+    assert!(figures.iter().all(|one| one.errors == 0), "{figures:?}");
 }
 
 #[tokio::test]
-async fn values_are_shared_through_a_cluster_of_three() {
+async fn values_are_shared_through_a_cluster_of_three_also_when_one_address_is_named() {
     let Some(cluster) = RedisCluster::start().await else {
         return;
     };
-    let here = Bare::open(&cluster.url()).await;
+    let here = Bare::open(&cluster.one_url()).await;
     let there = Bare::open(&cluster.url()).await;
     let declare = |bare: &Bare| Cached::<String>::new(&bare.caches, Namespace::Rag, "test", 1);
     let (here_cached, there_cached) = (declare(&here), declare(&there));
@@ -323,10 +339,19 @@ async fn what_somebody_else_wrote_into_redis_is_never_believed() {
     let cached = Cached::<String>::new(&writer.caches, Namespace::Rag, "test", 1);
     value(&cached, 1, 3).await;
     value(&cached, 2, 4).await;
-    let mut keys = redis::cmd("KEYS");
-    keys.arg("studyin:rag:*");
-    let names: Vec<String> = redis.ask(&keys).await.unwrap();
-    assert_eq!(names.len(), 2);
+    let names = async || {
+        let mut keys = redis::cmd("KEYS");
+        // Between the first two colons stands the build.
+        keys.arg(format!("studyin:{}:rag:*", "[0-9a-f]".repeat(16)));
+        redis.ask::<Vec<String>>(&keys).await.unwrap()
+    };
+    // Once both are stored and nobody holds the right to derive them.
+    until(async || {
+        let names = names().await;
+        names.len() == 2 && names.iter().all(|name| !name.ends_with(":lock"))
+    })
+    .await;
+    let names = names().await;
     // Each gets the other's bytes.
     let mut bytes = Vec::new();
     for name in &names {
@@ -343,4 +368,150 @@ async fn what_somebody_else_wrote_into_redis_is_never_believed() {
     let cached = Cached::<String>::new(&reader.caches, Namespace::Rag, "test", 1);
     assert!(value(&cached, 1, 3).await.starts_with("1 3"));
     assert!(value(&cached, 2, 4).await.starts_with("2 4"));
+}
+
+#[tokio::test]
+async fn a_server_that_gives_up_deriving_a_value_keeps_no_other_waiting() {
+    let Some(redis) = RedisServer::start().await else {
+        return;
+    };
+    let (here, there) = (
+        Bare::open(&redis.url()).await,
+        Bare::open(&redis.url()).await,
+    );
+    let user = UserId::new(Uuid::nil());
+    let begun = Arc::new(tokio::sync::Notify::new());
+    let leader = {
+        let cached = Cached::<String>::new(&here.caches, Namespace::Rag, "test", 1);
+        let begun = Arc::clone(&begun);
+        tokio::spawn(async move {
+            let never = async {
+                begun.notify_one();
+                std::future::pending::<Result<String, String>>().await
+            };
+            let _ = cached.get(user, &["q"], never).await;
+        })
+    };
+    begun.notified().await;
+    leader.abort();
+    let cached = Cached::<String>::new(&there.caches, Namespace::Rag, "test", 1);
+    let started = Instant::now();
+    let own = async { Ok::<_, String>("own".to_owned()) };
+    let got = cached.get(user, &["q"], own).await.unwrap();
+    assert_eq!((got.value.as_str(), got.cached), ("own", false));
+    assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_redis_some_milliseconds_away_stays_in_use_although_requests_spend_their_time() {
+    let Some(redis) = RedisServer::start().await else {
+        return;
+    };
+    let url = redis.at_distance(Duration::from_millis(8)).await;
+    let (here, there) = (Bare::open(&url).await, Bare::open(&url).await);
+    let declare = |bare: &Bare| Cached::<String>::new(&bare.caches, Namespace::Profile, "test", 1);
+    let (here_cached, there_cached) = (declare(&here), declare(&there));
+    for user in 0..5 {
+        let request = async {
+            for number in 0..12 {
+                value(&here_cached, user, number).await;
+            }
+        };
+        budget::of_request(request).await;
+        assert_eq!(here.caches.redis_answers(), Some(true));
+    }
+    // Also what was derived when nothing was left.
+    for user in 0..5 {
+        let user = UserId::new(Uuid::from_u128(user));
+        let is_there = async || {
+            let refused = async { Err::<String, _>("it is there already") };
+            there_cached.get(user, &["11"], refused).await.is_ok()
+        };
+        until(is_there).await;
+    }
+}
+
+#[tokio::test]
+async fn waiting_for_another_server_takes_nothing_of_the_time_for_redis() {
+    let Some(redis) = RedisServer::start().await else {
+        return;
+    };
+    let url = redis.at_distance(Duration::from_millis(8)).await;
+    let (here, there) = (Bare::open(&url).await, Bare::open(&url).await);
+    let declare = |bare: &Bare| Cached::<String>::new(&bare.caches, Namespace::Rag, "test", 1);
+    let (here_cached, there_cached) = (declare(&here), declare(&there));
+    let user = UserId::new(Uuid::nil());
+    value(&here_cached, 0, 3).await;
+    let begun = Arc::new(tokio::sync::Notify::new());
+    let first = {
+        let begun = Arc::clone(&begun);
+        tokio::spawn(async move {
+            let slow = async {
+                begun.notify_one();
+                tokio::time::sleep(Duration::from_millis(400)).await;
+                Ok::<_, String>("first".to_owned())
+            };
+            here_cached.get(user, &["q"], slow).await.unwrap()
+        })
+    };
+    begun.notified().await;
+    budget::of_request(async {
+        let own = async { Ok::<_, String>("second".to_owned()) };
+        let got = there_cached.get(user, &["q"], own).await.unwrap();
+        assert_eq!((got.value.as_str(), got.cached), ("first", true));
+        let refused = async { Err::<String, _>("it is there already") };
+        let got = there_cached.get(user, &["3"], refused).await.unwrap();
+        assert!(got.cached);
+    })
+    .await;
+    assert_eq!(first.await.unwrap().value.as_str(), "first");
+
+    // One that freezes meanwhile ends the waiting.
+    let begun = Arc::new(tokio::sync::Notify::new());
+    let stuck = {
+        let (cached, begun) = (declare(&here), Arc::clone(&begun));
+        tokio::spawn(async move {
+            let never = async {
+                begun.notify_one();
+                std::future::pending::<Result<String, String>>().await
+            };
+            let _ = cached.get(user, &["r"], never).await;
+        })
+    };
+    begun.notified().await;
+    let waiting = budget::of_request(async {
+        let own = async { Ok::<_, String>("own".to_owned()) };
+        there_cached.get(user, &["r"], own).await.unwrap()
+    });
+    let freezing = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        redis.freeze();
+        Instant::now()
+    };
+    let (got, frozen) = tokio::join!(waiting, freezing);
+    // Its 50 ms, and room for a busy machine.
+    assert!(frozen.elapsed() < Duration::from_millis(250));
+    assert_eq!(got.value.as_str(), "own");
+    redis.thaw();
+    stuck.abort();
+}
+
+#[tokio::test]
+async fn a_redis_with_a_password_is_used_with_the_right_one_and_left_out_with_another() {
+    let Some(redis) = RedisServer::start_locked("quiet-desk").await else {
+        return;
+    };
+    let right = Bare::open(&redis.url()).await;
+    let cached = Cached::<String>::new(&right.caches, Namespace::Profile, "test", 1);
+    value(&cached, 1, 3).await;
+    until(async || redis.ask::<u64>(&redis::cmd("DBSIZE")).await.unwrap() > 0).await;
+    for url in [
+        redis.url().replace("quiet-desk", "loud-desk"),
+        format!("redis://127.0.0.1:{}", redis.port),
+    ] {
+        let wrong = Bare::unheeded(&url).await;
+        let cached = Cached::<String>::new(&wrong.caches, Namespace::Profile, "test", 1);
+        assert!(value(&cached, 1, 3).await.starts_with("1 3"));
+        assert_eq!(wrong.caches.redis_answers(), Some(false));
+    }
 }

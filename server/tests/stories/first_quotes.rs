@@ -341,7 +341,7 @@ async fn desk(documents: Documents, with_model: bool) -> Option<Desk> {
     assert!(!worker.is_finished());
     let chat = chat_from(&ChatConfig::Builtin, slot.clone()).unwrap();
     let coach = Coach::new(
-        db.clone(),
+        (db.clone(), &Caches::off()),
         Retrieval::new(db.clone(), slot.clone(), &Caches::off()),
         slot,
         chat,

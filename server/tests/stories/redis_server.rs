@@ -1,5 +1,5 @@
-//! A real `redis-server` of one's own, on a free port, stopped by its own process id; alone or as a
-//! cluster of three.
+//! A real `redis-server` of one's own, on a free port, stopped by its own process id; alone, with a
+//! password, far away, or as a cluster of three.
 
 use std::{
     net::TcpListener,
@@ -7,6 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener as AsyncListener, TcpStream, tcp},
+    sync::mpsc,
+    time::{Instant as At, sleep_until},
+};
 
 /// Longest a process may take to answer.
 const READY_MAX: Duration = Duration::from_secs(20);
@@ -18,6 +24,7 @@ pub struct RedisServer {
     child: Child,
     pub port: u16,
     folder: TempDir,
+    password: Option<&'static str>,
     /// Where the nodes of a cluster speak with each other; its usual place, 10,000 higher, need not
     /// exist.
     cluster_port: Option<u16>,
@@ -26,10 +33,15 @@ pub struct RedisServer {
 impl RedisServer {
     /// Starts one; `None`, with a word on it, where `redis-server` is not installed.
     pub async fn start() -> Option<Self> {
-        Self::start_as(false).await
+        Self::start_as(false, None).await
     }
 
-    async fn start_as(is_cluster: bool) -> Option<Self> {
+    /// The same, which asks for a password.
+    pub async fn start_locked(password: &'static str) -> Option<Self> {
+        Self::start_as(false, Some(password)).await
+    }
+
+    async fn start_as(is_cluster: bool, password: Option<&'static str>) -> Option<Self> {
         if Command::new("redis-server")
             .arg("--version")
             .stdout(Stdio::null())
@@ -43,9 +55,10 @@ impl RedisServer {
         let port = free_port();
         let cluster_port = is_cluster.then(free_port);
         let server = Self {
-            child: spawn(&folder, port, cluster_port),
+            child: spawn(&folder, port, cluster_port, password),
             port,
             folder,
+            password,
             cluster_port,
         };
         server.until_ready().await;
@@ -54,7 +67,29 @@ impl RedisServer {
 
     /// Its address as a setting.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        match self.password {
+            Some(password) => format!("redis://:{password}@127.0.0.1:{}", self.port),
+            None => format!("redis://127.0.0.1:{}", self.port),
+        }
+    }
+
+    /// The address of the same server as if it stood so far away that each answer takes this long.
+    pub async fn at_distance(&self, away: Duration) -> String {
+        let listener = AsyncListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let port = self.port;
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let Ok(far) = TcpStream::connect(("127.0.0.1", port)).await else {
+                    continue;
+                };
+                let (asked, answering) = near.into_split();
+                let (answers, asking) = far.into_split();
+                tokio::spawn(carry(asked, asking, Duration::ZERO));
+                tokio::spawn(carry(answers, answering, away));
+            }
+        });
+        url
     }
 
     /// One command, on a connection of its own.
@@ -90,7 +125,7 @@ impl RedisServer {
 
     /// Starts again, empty, on the same port.
     pub async fn restart(&mut self) {
-        self.child = spawn(&self.folder, self.port, self.cluster_port);
+        self.child = spawn(&self.folder, self.port, self.cluster_port, self.password);
         self.until_ready().await;
     }
 
@@ -131,7 +166,7 @@ impl RedisCluster {
         const SLOTS: [(u16, u16); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
         let mut nodes = Vec::new();
         for (first, last) in SLOTS {
-            let node = RedisServer::start_as(true).await?;
+            let node = RedisServer::start_as(true, None).await?;
             let mut slots = redis::cmd("CLUSTER");
             slots.arg("ADDSLOTSRANGE").arg(first).arg(last);
             node.ask::<()>(&slots).await.unwrap();
@@ -167,6 +202,11 @@ impl RedisCluster {
         urls.join(",")
     }
 
+    /// The address of one of them.
+    pub fn one_url(&self) -> String {
+        self.0[0].url()
+    }
+
     /// How many keys each node holds.
     pub async fn sizes(&self) -> Vec<u64> {
         let mut sizes = Vec::new();
@@ -177,7 +217,29 @@ impl RedisCluster {
     }
 }
 
-fn spawn(folder: &TempDir, port: u16, cluster_port: Option<u16>) -> Child {
+/// Passes on what comes, each piece so long after it came.
+async fn carry(mut from: tcp::OwnedReadHalf, mut to: tcp::OwnedWriteHalf, after: Duration) {
+    let (sender, mut pieces) = mpsc::unbounded_channel::<(At, Vec<u8>)>();
+    tokio::spawn(async move {
+        while let Some((due, piece)) = pieces.recv().await {
+            sleep_until(due).await;
+            if to.write_all(&piece).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut piece = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut piece).await {
+        if sender
+            .send((At::now() + after, piece[..length].to_vec()))
+            .is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn spawn(folder: &TempDir, port: u16, cluster_port: Option<u16>, password: Option<&str>) -> Child {
     let mut command = Command::new("redis-server");
     command
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
@@ -185,6 +247,9 @@ fn spawn(folder: &TempDir, port: u16, cluster_port: Option<u16>) -> Child {
         .args(["--dir", &folder.path().to_string_lossy()])
         .stdout(Stdio::null())
         .stderr(Stdio::null());
+    if let Some(password) = password {
+        command.args(["--requirepass", password]);
+    }
     if let Some(port) = cluster_port {
         command
             .args(["--cluster-enabled", "yes"])

@@ -61,6 +61,7 @@ fn Page(page: CachePage, end: ServerAction<EndCache>) -> impl IntoView {
         .collect_view();
     view! {
         <p>{redis} " Figures count from the server's start."</p>
+        <p>"Emptying ends what is kept, on every server, and frees this one's memory of it. What Redis holds is no longer used and goes when its time is up."</p>
         <div class="scroll" tabindex="0" role="region" aria-label="Figures of the caches">
             <table>
                 <thead>
@@ -72,6 +73,7 @@ fn Page(page: CachePage, end: ServerAction<EndCache>) -> impl IntoView {
                         <th scope="col">"Saved"</th>
                         <th scope="col">"Held"</th>
                         <th scope="col">"Size"</th>
+                        <th scope="col">"Stored"</th>
                         <th scope="col">"Compressed"</th>
                         <th scope="col">"Evicted"</th>
                         <th scope="col">"Errors"</th>
@@ -100,7 +102,11 @@ fn Namespace(one: CacheNamespace, end: ServerAction<EndCache>) -> impl IntoView 
     let rate = one
         .hit_percent()
         .map_or_else(|| "-".to_owned(), |percent| format!("{percent} %"));
-    let label = format!("Empty {}", one.name);
+    let action = match one.ends_with.as_slice() {
+        [] => "Empty".to_owned(),
+        others => ["Empty, with ", &others.join(", ")].concat(),
+    };
+    let label = ["Empty ", &one.name, &action["Empty".len()..]].concat();
     view! {
         <tr>
             <th scope="row">{one.name.clone()}</th>
@@ -110,13 +116,14 @@ fn Namespace(one: CacheNamespace, end: ServerAction<EndCache>) -> impl IntoView 
             <td>{saved(one.saved_seconds)}</td>
             <td>{one.held}</td>
             <td>{label::size(one.held_bytes)}</td>
+            <td>{label::size(one.stored_bytes)}</td>
             <td>{format!("{:.1}x", one.compression_ratio)}</td>
             <td>{one.evictions}</td>
             <td>{one.errors}</td>
             <td>
                 <ActionForm action=end>
                     <input type="hidden" name="namespace" value=one.name />
-                    <button class="button quiet" type="submit" aria-label=label>"Empty"</button>
+                    <button class="button quiet" type="submit" aria-label=label>{action}</button>
                 </ActionForm>
             </td>
         </tr>

@@ -35,7 +35,7 @@ pub fn Answer(message: Message, question: String, desk: Desk) -> impl IntoView {
             on:focusout=move |_| desk.hinted.set(None)
         >
             {text}
-            {ending.map(|sentence| view! { <p class="ending">{sentence}</p> })}
+            {ending.into_iter().chain(message.note).map(|sentence| view! { <p class="ending">{sentence}</p> }).collect_view()}
             <p class="answer-foot">
                 <span>{message.provider}</span>
                 {(unfinished && !question.is_empty()).then(|| view! { <AskAgain question desk /> })}

@@ -457,6 +457,7 @@ impl Desk {
             html: String::new(),
             provider: self.live.provider.get_untracked(),
             problem: None,
+            note: self.live.note.get_untracked(),
             passages: self.live.passages.get_untracked(),
             citations: Vec::new(),
             created_at: question

@@ -64,6 +64,7 @@ mod tests {
             html: String::new(),
             provider: String::new(),
             problem: None,
+            note: None,
             passages: Vec::new(),
             citations: Vec::new(),
             created_at: chrono::DateTime::UNIX_EPOCH,

@@ -91,3 +91,45 @@ async fn a_passage_that_stands_in_two_documents_of_a_student_is_embedded_once() 
     assert!(house.settled(third).await.embedded);
     assert!(asked() > twice);
 }
+
+#[tokio::test]
+async fn a_text_is_taken_out_again_when_pictures_are_read_in_other_languages() {
+    let house = House::with(&counted(TWO_PAGES), keeping).await;
+    let kept = Kept::new(&house.caches);
+    let extractor = house.ingest.shop.extractor.clone();
+    let request = sandbox::Request {
+        file: house.dir.path().join("any"),
+        password: None,
+    };
+    let tesseract = ocr::Tesseract::for_tests(&extractor.program);
+    for (tool, expected) in [
+        (None, 1),
+        (None, 1),
+        (Some(&tesseract), 2),
+        (Some(&tesseract), 2),
+    ] {
+        let (sender, mut events) = tokio::sync::mpsc::channel(8);
+        let (whose, cancel) = ((alice(), &[1; 32][..]), CancellationToken::new());
+        kept.extract((&extractor, tool), whose, &request, &sender, &cancel)
+            .await
+            .unwrap();
+        assert!(events.recv().await.is_some());
+        assert_eq!(runs(&house), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_frees_the_memory_of_what_was_made_of_the_document() {
+    let house = House::with(TWO_PAGES, keeping).await;
+    house.slot.fill(Arc::new(Fake::default()));
+    let held = || {
+        let figures = house.caches.figures().unwrap();
+        let made = figures.iter().filter(|one| one.namespace.is_bulk());
+        made.map(|one| one.held).sum::<u64>()
+    };
+    let id = house.add(alice(), "some bytes").await;
+    house.settled(id).await;
+    assert!(held() > 1);
+    house.ingest.delete(alice(), id).await.unwrap();
+    assert_eq!(held(), 0);
+}

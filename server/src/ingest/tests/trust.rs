@@ -104,7 +104,12 @@ async fn stopping_keeps_what_was_read_and_trying_again_reads_the_rest_without_a_
     );
     assert_eq!(stopped.pages_searchable, 2);
     assert!(house.finds("oxygen").await);
-    assert_eq!(house.count("SELECT count(*) FROM ingest_jobs").await, 0);
+    let left = "SELECT count(*) FROM ingest_jobs WHERE kind = 'embed'";
+    assert_eq!(
+        house.count(left).await,
+        1,
+        "what was read lacks its vectors"
+    );
 
     house.set_script(&pages(&["oxygen", "glucose", "insulin"]));
     house.ingest.retry(alice(), id).await.unwrap();
@@ -236,6 +241,78 @@ async fn vectors_that_could_not_be_made_follow_when_the_embedder_works_again() {
     let whole = house.until(id, |m| m.embedded).await;
     assert_eq!(whole.note, None);
     assert_eq!(house.count("SELECT count(*) FROM ingest_jobs").await, 0);
+}
+
+#[tokio::test]
+async fn what_was_read_of_a_stopped_document_gets_its_vectors_and_stays_stopped() {
+    let mut house = House::new(&two_pages_then_silence()).await;
+    let fake = Arc::new(Fake::default());
+    fake.broken.store(true, Ordering::Relaxed);
+    house.slot.fill(Arc::clone(&fake) as Arc<dyn Embedder>);
+    let id = house.add(alice(), "some bytes").await;
+    house.until(id, |m| m.pages_searchable == 2).await;
+    fake.broken.store(false, Ordering::Relaxed);
+    house.ingest.cancel(alice(), id).await.unwrap().unwrap();
+    let settled = async |house: &House| {
+        house.hurry().await;
+        let made = async {
+            while !vectors::is_settled(&house.db, alice(), "fake")
+                .await
+                .unwrap()
+                || house.count("SELECT count(*) FROM ingest_jobs").await > 0
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), made)
+            .await
+            .unwrap();
+        let material = materials::find(&house.db, alice(), id).await.unwrap();
+        let state = material.unwrap().state;
+        assert!(
+            matches!(&state, MaterialState::Failed { kind: FailureKind::Cancelled, message } if !message.is_empty()),
+            "{state:?}"
+        );
+    };
+    settled(&house).await;
+    // As after a change of embedder: what is searchable is made anew, whatever its state.
+    let mut tx = house.db.write().await.unwrap();
+    sqlx::query("UPDATE embeddings SET embedder = 'old'")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert!(
+        !vectors::is_settled(&house.db, alice(), "fake")
+            .await
+            .unwrap()
+    );
+    house.restart().await;
+    settled(&house).await;
+}
+
+#[tokio::test]
+async fn passages_that_end_the_server_again_and_again_count_as_refused() {
+    let house = House::new(&pages(&["oxygen", "glucose"])).await;
+    let id = house.add(alice(), "some bytes").await;
+    house.settled(id).await;
+    let mut tx = house.db.write().await.unwrap();
+    sqlx::query("UPDATE ingest_jobs SET starts = 8")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let fake = Arc::new(Fake::default());
+    house.slot.fill(Arc::clone(&fake) as Arc<dyn Embedder>);
+    let given_up = house.until(id, |m| m.note.is_some()).await;
+    assert_eq!(given_up.state, MaterialState::Ready);
+    assert!(given_up.note.unwrap().starts_with("2 passages cannot"));
+    assert!(
+        vectors::is_settled(&house.db, alice(), "fake")
+            .await
+            .unwrap()
+    );
+    assert_eq!(fake.texts.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]

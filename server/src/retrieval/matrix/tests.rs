@@ -2,7 +2,11 @@ use super::*;
 
 fn matrix(rows: &[Option<&[f32]>]) -> Matrix {
     let mut matrix = Matrix::new(2);
-    rows.iter().for_each(|row| matrix.push(*row));
+    for (row, vector) in rows.iter().enumerate() {
+        if let Some(vector) = vector {
+            matrix.push(row, vector);
+        }
+    }
     matrix.finish();
     matrix
 }
@@ -54,11 +58,33 @@ fn scattered(count: usize, dimension: usize) -> Vec<Vec<f32>> {
         .collect()
 }
 
+fn push_all(matrix: &mut Matrix, vectors: &[Vec<f32>]) {
+    for (row, vector) in vectors.iter().enumerate() {
+        matrix.push(row, vector);
+    }
+}
+
+#[test]
+fn rows_behind_the_last_vector_take_no_memory_and_keep_their_places() {
+    let [right, up] = [[1.0, 0.0], [0.0, 1.0]];
+    let mut some = matrix(&[Some(&right), None, Some(&right)]);
+    let without = matrix(&[Some(&right), None, Some(&right), None, None]);
+    assert_eq!(without.bytes(), some.bytes());
+    // Two rows more without a vector, then one with.
+    some.push(5, &up);
+    some.finish();
+    assert_eq!(rows(&some.nearest(&up, 1, None)), [5]);
+    // The first is taken out, and another row behind the last vector.
+    let mut left = some.retained(&[false, true, true, true, true, true, false]);
+    left.finish();
+    assert_eq!(rows(&left.nearest(&up, 3, Some(&[true; 6]))), [4, 1]);
+}
+
 #[test]
 fn small_numbers_find_what_full_numbers_find() {
     let vectors = scattered(3_000, 96);
     let mut matrix = Matrix::new(96);
-    vectors.iter().for_each(|row| matrix.push(Some(row)));
+    push_all(&mut matrix, &vectors);
     matrix.finish();
     for question in vectors.iter().step_by(300) {
         let nearest = matrix.nearest(question, 100, None);
@@ -89,13 +115,14 @@ fn small_numbers_find_what_full_numbers_find() {
 fn what_is_taken_out_leaves_the_rest_as_it_was() {
     let vectors = scattered(50, 8);
     let mut all = Matrix::new(8);
-    vectors.iter().for_each(|row| all.push(Some(row)));
+    push_all(&mut all, &vectors);
     let keep: Vec<bool> = (0..50).map(|row| row % 3 != 0).collect();
     let mut some = all.retained(&keep);
     some.finish();
     let mut fresh = Matrix::new(8);
-    for (row, _) in vectors.iter().zip(&keep).filter(|(_, keep)| **keep) {
-        fresh.push(Some(row));
+    let kept = vectors.iter().zip(&keep).filter(|(_, keep)| **keep);
+    for (row, (vector, _)) in kept.enumerate() {
+        fresh.push(row, vector);
     }
     fresh.finish();
     assert_eq!(

@@ -142,3 +142,23 @@ async fn a_question_that_means_the_same_is_answered_from_the_earlier_one_where_t
         assert_eq!(found.value.similar_to, None);
     }
 }
+
+#[tokio::test]
+async fn what_is_kept_elsewhere_comes_back_with_the_seams_of_its_passages() {
+    let desk = Desk::open().await;
+    desk.add(ANNA, "The heart pumps blood.").await;
+    let found = desk.search(ANNA, "heart").await;
+    let with_seams = |one: &Passage| Passage {
+        seams: vec![5, 9],
+        ..one.clone()
+    };
+    let found = Found {
+        passages: found.passages.iter().map(with_seams).collect(),
+        ..found
+    };
+    let bytes = rmp_serde::to_vec_named(&found).unwrap();
+    assert_eq!(rmp_serde::from_slice::<Found>(&bytes).unwrap(), found);
+    // A browser is not told.
+    let told = serde_json::to_string(&found.passages[0]).unwrap();
+    assert!(!told.contains("seams"));
+}

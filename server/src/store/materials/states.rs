@@ -37,7 +37,9 @@ pub async fn fail(
     .bind(message)
     .execute(&mut *tx)
     .await?;
-    if kind != FailureKind::Server {
+    if kind == FailureKind::Server {
+        jobs::embed_rest(&mut tx, id, now).await?;
+    } else {
         text::clear(&mut tx, user, id).await?;
         sqlx::query(
             "UPDATE materials SET revision = revision + 1, pages_searchable = 0, empty_pages = 0, page_fault_count = 0, \
@@ -47,8 +49,8 @@ pub async fn fail(
         .bind(id.uuid())
         .execute(&mut *tx)
         .await?;
+        jobs::remove(&mut tx, id).await?;
     }
-    jobs::remove(&mut tx, id).await?;
     crate::failpoint::reached("fail");
     tx.commit().await?;
     Ok(true)
@@ -63,7 +65,8 @@ pub enum Rest {
 }
 
 /// Makes a material ready and ends its job, or turns it into the one that is left to do; false when
-/// the job is lost. `settled` counts the passages that have their vector or were refused it.
+/// the job is lost. `settled` counts the passages that have their vector or were refused it. One that
+/// failed, of which only the vectors were made, stays failed.
 pub async fn ready(
     db: &Db,
     claim: &Claim,
@@ -78,7 +81,8 @@ pub async fn ready(
         return Ok(false);
     }
     sqlx::query(
-        "UPDATE materials SET revision = revision + 1, state = 'ready', failure_kind = NULL, failure_message = NULL, \
+        "UPDATE materials SET revision = revision + 1, \
+         state = CASE state WHEN 'failed' THEN state ELSE 'ready' END, \
          pages_per_second = NULL, remaining_seconds = NULL, chunks_embedded = $3, note = $4 \
          WHERE user_id = $1 AND id = $2",
     )
@@ -97,7 +101,7 @@ pub async fn ready(
     Ok(true)
 }
 
-/// Says why a ready material still lacks its vectors.
+/// Says why a material still lacks its vectors.
 pub async fn set_note(db: &Db, claim: &Claim, now: DateTime<Utc>, note: &str) -> Stored<()> {
     let mut tx = db.write().await?;
     if jobs::hold(&mut tx, claim, now).await? {
@@ -112,8 +116,8 @@ pub async fn set_note(db: &Db, claim: &Claim, now: DateTime<Utc>, note: &str) ->
     Ok(())
 }
 
-/// Ends the job of a material that stays as it was, with a note why: it could not be read again, or
-/// its vectors could not be made. False when the job is lost.
+/// Ends the job of a material that could not be read again and stays as it was, with a note why. False
+/// when the job is lost.
 pub async fn keep_as_it_was(
     db: &Db,
     claim: &Claim,
@@ -134,7 +138,7 @@ pub async fn keep_as_it_was(
     .bind(note)
     .execute(&mut *tx)
     .await?;
-    jobs::remove(&mut tx, id).await?;
+    jobs::embed_rest(&mut tx, id, now).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -201,6 +205,7 @@ pub async fn cancel(
     db: &Db,
     user: UserId,
     id: MaterialId,
+    now: DateTime<Utc>,
     message: &str,
 ) -> Stored<Option<Material>> {
     let mut tx = db.write().await?;
@@ -225,7 +230,7 @@ pub async fn cancel(
         .bind((!was_ready).then_some(message))
         .execute(&mut *tx)
         .await?;
-        jobs::remove(&mut tx, id).await?;
+        jobs::embed_rest(&mut tx, id, now).await?;
     }
     let material = find_on(&mut *tx, user, id).await?;
     tx.commit().await?;

@@ -22,15 +22,13 @@ use std::collections::{HashMap, VecDeque};
 
 /// The cleaned text of one page, `page` from 1.
 pub async fn page_text(db: &Db, user: UserId, id: MaterialId, page: u32) -> Stored<Option<String>> {
-    Ok(sqlx::query_scalar(
+    db.look_for(
+        "page",
         "SELECT p.text FROM pages p JOIN materials m ON m.id = p.material_id \
          WHERE m.user_id = $1 AND m.id = $2 AND p.page_number = $3",
+        &[&user.uuid(), &id.uuid(), &page],
+        |row| row.get(0),
     )
-    .bind(user.uuid())
-    .bind(id.uuid())
-    .bind(i64::from(page))
-    .fetch_optional(db.read())
-    .await?)
 }
 
 /// Where a chunk lies.
@@ -50,23 +48,22 @@ pub async fn chunk_span(
     material: MaterialId,
     chunk_id: i64,
 ) -> Stored<Option<ChunkPlace>> {
-    let row: Option<(i64, i64, i64, i64)> = sqlx::query_as(
+    db.look_for(
+        "passage's place",
         "SELECT page_first, page_last, char_start, char_end FROM chunks \
          WHERE user_id = $1 AND material_id = $2 AND id = $3",
-    )
-    .bind(user.uuid())
-    .bind(material.uuid())
-    .bind(chunk_id)
-    .fetch_optional(db.read())
-    .await?;
-    Ok(row.map(|(page_first, page_last, start, end)| ChunkPlace {
-        page_first: small(page_first),
-        page_last: small(page_last),
-        span: Span {
-            start: small(start),
-            end: small(end),
+        &[&user.uuid(), &material.uuid(), &chunk_id],
+        |row| {
+            Ok(ChunkPlace {
+                page_first: small(row.get(0)?),
+                page_last: small(row.get(1)?),
+                span: Span {
+                    start: small(row.get(2)?),
+                    end: small(row.get(3)?),
+                },
+            })
         },
-    }))
+    )
 }
 
 /// The pages that could not be read, in their order; `None` when there is no such material.
@@ -74,21 +71,18 @@ pub async fn page_faults(db: &Db, user: UserId, id: MaterialId) -> Stored<Option
     if find(db, user, id).await?.is_none() {
         return Ok(None);
     }
-    let rows: Vec<(i64, String)> = sqlx::query_as(
+    let faults = db.look(
+        "page faults",
         "SELECT f.page_number, f.reason FROM page_faults f JOIN materials m ON m.id = f.material_id \
          WHERE m.user_id = $1 AND m.id = $2 ORDER BY f.page_number",
-    )
-    .bind(user.uuid())
-    .bind(id.uuid())
-    .fetch_all(db.read())
-    .await?;
-    let faults = rows
-        .into_iter()
-        .map(|(page, reason)| PageFault {
-            page: small(page),
-            reason,
-        })
-        .collect();
+        &[&user.uuid(), &id.uuid()],
+        |row| {
+            Ok(PageFault {
+                page: small(row.get(0)?),
+                reason: row.get(1)?,
+            })
+        },
+    )?;
     Ok(Some(faults))
 }
 

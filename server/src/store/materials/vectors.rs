@@ -133,6 +133,32 @@ pub async fn add(
     Ok(true)
 }
 
+/// Counts every passage of a job's material that has no vector of this embedder as refused. False
+/// when the job is lost.
+pub async fn refuse_lacking(
+    db: &Db,
+    claim: &Claim,
+    now: DateTime<Utc>,
+    embedder: &str,
+) -> Stored<bool> {
+    let mut tx = db.write().await?;
+    if !jobs::hold(&mut tx, claim, now).await? {
+        return Ok(false);
+    }
+    sqlx::query(
+        "INSERT INTO embeddings (chunk_id, embedder, vector) \
+         SELECT c.id, $3, x'' FROM chunks c WHERE c.user_id = $1 AND c.material_id = $2 \
+         ON CONFLICT (chunk_id, embedder) DO NOTHING",
+    )
+    .bind(claim.job.user.uuid())
+    .bind(claim.job.material.uuid())
+    .bind(embedder)
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
 pub(super) async fn insert(
     tx: &mut SqliteConnection,
     chunk_id: i64,
@@ -198,18 +224,26 @@ pub async fn progress(db: &Db, user: UserId, embedder: &str) -> Stored<(u32, u32
 
 /// Whether each of the user's passages has a vector of this embedder or was refused one.
 pub async fn is_settled(db: &Db, user: UserId, embedder: &str) -> Stored<bool> {
-    let sql = "SELECT 1 FROM chunks c WHERE c.user_id = $1 AND NOT EXISTS ( \
+    let embedder = embedder.to_owned();
+    db.look_aside(move |db| {
+        let sql = "SELECT 1 FROM chunks c WHERE c.user_id = $1 AND NOT EXISTS ( \
                    SELECT 1 FROM embeddings e WHERE e.chunk_id = c.id AND e.embedder = $2) LIMIT 1";
-    let values: [&dyn ToSql; 2] = [&user.uuid(), &embedder];
-    Ok(db.look_for("lacking", sql, &values, |_| Ok(()))?.is_none())
+        let values: [&dyn ToSql; 2] = [&user.uuid(), &embedder];
+        Ok(db.look_for("lacking", sql, &values, |_| Ok(()))?.is_none())
+    })
+    .await
 }
 
 /// Whether the user has vectors of this embedder.
 pub async fn has_any(db: &Db, user: UserId, embedder: &str) -> Stored<bool> {
-    let sql = "SELECT 1 FROM chunks c JOIN embeddings e ON e.chunk_id = c.id \
-               WHERE c.user_id = $1 AND e.embedder = $2 LIMIT 1";
-    let values: [&dyn ToSql; 2] = [&user.uuid(), &embedder];
-    Ok(db.look_for("having", sql, &values, |_| Ok(()))?.is_some())
+    let embedder = embedder.to_owned();
+    db.look_aside(move |db| {
+        let sql = "SELECT 1 FROM chunks c JOIN embeddings e ON e.chunk_id = c.id \
+                   WHERE c.user_id = $1 AND e.embedder = $2 LIMIT 1";
+        let values: [&dyn ToSql; 2] = [&user.uuid(), &embedder];
+        Ok(db.look_for("having", sql, &values, |_| Ok(()))?.is_some())
+    })
+    .await
 }
 
 /// Removes up to `limit` of the user's vectors that are not of this embedder; how many were.
