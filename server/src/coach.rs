@@ -24,7 +24,8 @@ use crate::{
     retrieval::{Found, Query, Retrieval},
     services,
     store::{
-        Db, StoreError, conversations,
+        Db, StoreError,
+        conversations::{self, Destination, Kept},
         materials::{self, vectors},
     },
 };
@@ -35,11 +36,11 @@ use app::{
             Author, Citation, CoachEvent, CoachStatus, Conversation, ConversationSummary, Message,
             MessageState, PagesSoFar, Passage, Question,
         },
-        id::{ConversationId, MessageId, UserId},
+        id::{ClientId, ConversationId, MessageId, UserId},
     },
 };
 use futures::StreamExt;
-use record::Recording;
+use record::{Begun, Recording};
 use render::Mark;
 use source::Source;
 use std::{sync::Arc, time::Duration};
@@ -53,6 +54,16 @@ const PASSAGES: usize = 8;
 const ANSWER_MAX_TIME: Duration = Duration::from_secs(15 * 60);
 /// Said of answers that a stopped server left half-written.
 const INTERRUPTED: &str = "The server stopped while this was written. Ask again.";
+
+/// What a student wants to know.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The conversation it goes on with; `None` begins one.
+    pub conversation: Option<ConversationId>,
+    pub question: Question,
+    /// What its sender calls it, so that sending it again is no second question.
+    pub client_id: Option<ClientId>,
+}
 
 /// Why a conversation could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -115,14 +126,13 @@ impl Coach {
     pub async fn ask(
         &self,
         user: UserId,
-        conversation: Option<ConversationId>,
-        question: Question,
+        asked: Asked,
         events: mpsc::Sender<CoachEvent>,
         cancel: CancellationToken,
     ) {
         let listener = Listener { events, cancel };
         let last = self
-            .answer(user, conversation, &question, &listener)
+            .answer(user, &asked, &listener)
             .await
             .unwrap_or_else(|error| CoachEvent::Error {
                 error,
@@ -135,12 +145,22 @@ impl Coach {
     async fn answer(
         &self,
         user: UserId,
-        conversation: Option<ConversationId>,
-        question: &Question,
+        asked: &Asked,
         listener: &Listener,
     ) -> Result<CoachEvent, AppError> {
-        let history = self.history(user, conversation).await?;
-        let (conversation, question) = self.store_question(user, conversation, question).await?;
+        let mut history = self.history(user, asked.conversation).await?;
+        let Kept {
+            conversation,
+            question,
+            is_repeated,
+        } = self.store_question(user, asked).await?;
+        if is_repeated {
+            let earlier = self.earlier(user, conversation, &question, listener);
+            if let Some(last) = earlier.await? {
+                return Ok(last);
+            }
+            history.retain(|message| message.created_at < question.created_at);
+        }
         let activity = Activity::Question {
             message: question.id,
         };
@@ -158,10 +178,14 @@ impl Coach {
         let passages: Vec<Passage> = sources.iter().map(|s| s.passage.clone()).collect();
         let answer = self.empty_answer(passages.clone());
         let answer_id = answer.id;
-        let mut recording = Recording::start(&self.db, user, conversation, answer)
+        let begun = Recording::start(&self.db, user, conversation, question.id, answer)
             .await
-            .map_err(|error| services::store_error(&error))?
-            .ok_or_else(|| AppError::not_found("conversation"))?;
+            .map_err(|error| services::store_error(&error))?;
+        let mut recording = match begun {
+            Begun::Started(recording) => recording,
+            Begun::Gone => return Err(AppError::not_found("conversation")),
+            Begun::Taken => return Err(being_answered()),
+        };
         let context = CoachEvent::Context {
             conversation_id: conversation,
             question: Box::new(question.clone()),
@@ -302,17 +326,12 @@ impl Coach {
             .map_err(|error| services::store_error(&error))
     }
 
-    async fn store_question(
-        &self,
-        user: UserId,
-        conversation: Option<ConversationId>,
-        question: &Question,
-    ) -> Result<(ConversationId, Message), AppError> {
+    async fn store_question(&self, user: UserId, asked: &Asked) -> Result<Kept, AppError> {
         let message = Message {
             id: MessageId::new(self.clock.new_id()),
             author: Author::Student,
             state: MessageState::Complete,
-            text: question.as_str().to_owned(),
+            text: asked.question.as_str().to_owned(),
             html: String::new(),
             provider: String::new(),
             problem: None,
@@ -321,10 +340,51 @@ impl Coach {
             created_at: self.clock.now(),
         };
         let fresh = ConversationId::new(self.clock.new_id());
-        conversations::add_question(&self.db, user, conversation, fresh, message)
+        let place = Destination {
+            conversation: asked.conversation,
+            fresh,
+            client_id: asked.client_id,
+        };
+        conversations::add_question(&self.db, user, place, message)
             .await
             .map_err(|error| services::store_error(&error))?
             .ok_or_else(|| AppError::not_found("conversation"))
+    }
+
+    /// How a question that was sent before has been answered; `None` when its answer is still to be
+    /// written, or written once more because it broke off.
+    async fn earlier(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        question: &Message,
+        listener: &Listener,
+    ) -> Result<Option<CoachEvent>, AppError> {
+        let found = conversations::answer_to(&self.db, user, conversation, question.id)
+            .await
+            .map_err(|error| services::store_error(&error))?;
+        let Some(answer) = found.map(shown) else {
+            return Ok(None);
+        };
+        match answer.state {
+            MessageState::Cancelled | MessageState::Failed => Ok(None),
+            MessageState::Partial => Err(being_answered()),
+            MessageState::Complete => {
+                let context = CoachEvent::Context {
+                    conversation_id: conversation,
+                    question: Box::new(question.clone()),
+                    answer_id: answer.id,
+                    provider: answer.provider.clone(),
+                    passages: answer.passages.clone(),
+                    note: None,
+                    so_far: None,
+                };
+                // Nothing is lost with a listener who has gone: it is all stored.
+                let _ = listener.tell(context).await;
+                let message = Box::new(answer);
+                Ok(Some(CoachEvent::Complete { message }))
+            }
+        }
     }
 
     fn empty_answer(&self, passages: Vec<Passage>) -> Message {
@@ -530,6 +590,14 @@ fn html_of(message: &Message) -> String {
         .map(|citation| Mark::of(citation, &message.passages))
         .collect();
     render::html(&message.text, &marks)
+}
+
+/// What a question is answered that was sent again too early.
+fn being_answered() -> AppError {
+    AppError::new(
+        ErrorKind::Limited,
+        "This question is being answered already. Look into its conversation in a moment.",
+    )
 }
 
 /// A provider's failure in the student's words; the log gets the same sentence and nothing more.

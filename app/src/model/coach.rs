@@ -1,7 +1,7 @@
 //! What the browser and the coach say to each other, over the socket and in stored conversations.
 
 use super::{
-    id::{ConversationId, MaterialId, MessageId},
+    id::{ClientId, ConversationId, MaterialId, MessageId, UserId},
     material::Span,
 };
 use crate::error::AppError;
@@ -49,6 +49,13 @@ pub enum ClientMessage {
         #[serde(default)]
         conversation_id: Option<ConversationId>,
         content: String,
+        /// The same question sent again under the same id is neither stored nor counted again: its
+        /// answer is sent as it is stored, or written if it is not there or broke off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_id: Option<ClientId>,
+        /// Whose question it is; refused (`signed_out`) when somebody else is signed in by now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_id: Option<UserId>,
     },
     /// Stop the answer that is being written; what has arrived is kept.
     Cancel,

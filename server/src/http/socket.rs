@@ -12,11 +12,12 @@ use super::{
     problem::Problem,
     state::AppState,
 };
+use crate::coach::Asked;
 use app::{
     error::{AppError, ErrorKind},
     model::{
         coach::{ClientMessage, CoachEvent, Question},
-        id::{ConversationId, UserId},
+        id::{ClientId, ConversationId, UserId},
     },
 };
 use axum::{
@@ -210,9 +211,15 @@ impl Line {
         match message {
             Message::Text(text) => match serde_json::from_str(text.as_str()) {
                 Ok(ClientMessage::UserMessage {
+                    user_id: Some(user),
+                    ..
+                }) if user != self.user => self.refuse(not_hers()).await,
+                Ok(ClientMessage::UserMessage {
                     conversation_id,
                     content,
-                }) => self.ask(conversation_id, &content).await,
+                    client_id,
+                    user_id: _,
+                }) => self.ask(conversation_id, &content, client_id).await,
                 Ok(ClientMessage::Cancel) => {
                     if let Some(answer) = &self.in_flight {
                         answer.cancel.cancel();
@@ -240,6 +247,7 @@ impl Line {
         &mut self,
         conversation: Option<ConversationId>,
         content: &str,
+        client_id: Option<ClientId>,
     ) -> Result<(), End> {
         if self.in_flight.is_some() {
             return self
@@ -264,8 +272,13 @@ impl Line {
                 return self.refuse(error).await;
             }
         }
-        let question = match Question::parse(content) {
-            Ok(question) => question,
+        let asked = Question::parse(content).map(|question| Asked {
+            conversation,
+            question,
+            client_id,
+        });
+        let asked = match asked {
+            Ok(asked) => asked,
             Err(error) => return self.refuse(error).await,
         };
         if let Err(wait) = self.state.limits.questions.take(&self.user) {
@@ -285,7 +298,7 @@ impl Line {
         let coach = self.state.coach.clone();
         let (user, token) = (self.user, cancel.clone());
         tokio::spawn(async move {
-            coach.ask(user, conversation, question, sender, token).await;
+            coach.ask(user, asked, sender, token).await;
         });
         self.in_flight = Some(InFlight {
             _cancels_when_dropped: cancel.clone().drop_guard(),
@@ -356,6 +369,14 @@ impl Line {
             Ok(Err(_)) | Err(_) => Err(End::Gone),
         }
     }
+}
+
+/// What a question is answered that was meant for another account.
+fn not_hers() -> AppError {
+    AppError::new(
+        ErrorKind::SignedOut,
+        "Somebody else is signed in by now. Sign in again to have this question asked.",
+    )
 }
 
 /// The next event of the answer, `None` when its task is done; waits forever without an answer.

@@ -13,7 +13,7 @@ use server::{
     cache::Caches,
     changes::Changes,
     clock::Clock,
-    coach::Coach,
+    coach::{Asked, Coach},
     ingest::chunk::estimate_tokens,
     ingest::{Ingest, Limits, files::Files},
     provider::{
@@ -381,9 +381,13 @@ async fn add_user(db: &Db, clock: &Clock) -> UserId {
 
 async fn ask(desk: &Desk, question: &str) -> Message {
     let (sender, mut receiver) = mpsc::channel(1_024);
-    let question = Question::parse(question).unwrap();
+    let asked = Asked {
+        conversation: None,
+        question: Question::parse(question).unwrap(),
+        client_id: None,
+    };
     desk.coach
-        .ask(desk.user, None, question, sender, CancellationToken::new())
+        .ask(desk.user, asked, sender, CancellationToken::new())
         .await;
     while let Some(event) = receiver.recv().await {
         match event {

@@ -45,7 +45,9 @@ const EVERYWHERE: [(&str, &str); 5] = [
             The coach answers over a WebSocket at `/api/chat/ws`. Send \
             `{\"type\": \"user_message\", \"conversation_id\": null, \"content\": \"...\"}`; it sends \
             objects whose `type` is `context`, then `token` and `citation`, then one `complete` or \
-            `error`. `{\"type\": \"cancel\"}` stops the answer.\n\n\
+            `error`. `{\"type\": \"cancel\"}` stops the answer. A question may carry a `client_id`, a random \
+            UUID of yours: sent again under it, after a lost connection, it is neither stored nor counted \
+            again, and you get its answer. With a `user_id` it is refused unless it is that student's.\n\n\
             Errors are problem documents (RFC 9457) whose `detail` says what was wrong and what to do.",
         license(name = "MIT", identifier = "MIT"),
     ),
