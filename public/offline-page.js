@@ -9,6 +9,7 @@ const student = await tell({ type: "owner" }).catch(() => undefined);
 const isLeaving = location.pathname === "/logout";
 
 byId("leaving").hidden = !isLeaving;
+byId("away").hidden = isLeaving;
 byId("kept-part").hidden = isLeaving;
 byId("ask-part").hidden = !student;
 byId("again").addEventListener("click", () => (isLeaving ? location.assign("/") : location.reload()));

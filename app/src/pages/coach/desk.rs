@@ -283,7 +283,10 @@ impl Desk {
             return;
         }
         match left {
-            Left::Kept => self.stage.set(Stage::Idle),
+            Left::Kept => {
+                self.unheard.set_value(None);
+                self.stage.set(Stage::Idle);
+            }
             Left::Refused => self.give_back(),
             Left::Reachable if line.send(message) => {}
             Left::Reachable => {
