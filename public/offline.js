@@ -1,78 +1,195 @@
 // What a page does for the time without a connection: registers the service worker, keeps copies for a
-// student who chose to, hands questions over, and says what became of them. Copies and the offline page
-// load it too. It knows no page's inside; a page says `<keep-offline data-address data-copy>` or sends the event
-// `studyin:ask`.
+// student who chose to, hands questions over, says what became of them, and opens pages the long way when
+// that is the only one. Copies and the offline page load it too. It knows no page's inside; a page says
+// `<keep-offline data-address data-copy>` or sends `studyin:ask`, and `studyin:live` for what it hears.
 
 /** Copies one student may keep; a few hundred kilobytes each at most. */
 const COPIES_MAX = 60;
+/** Longest the server may take to say that it is there, in milliseconds. */
+const PROBE_MS = 3_000;
+/** Waits before questions are sent again, in milliseconds; then the next focus is waited for. */
+const WAITS_MS = [2_000, 10_000, 30_000, 120_000];
+/** When a page has long got all it needs, in milliseconds, and the rest of the build may be fetched. */
+const HOLD_AFTER_MS = 20_000;
 
-const student = document.querySelector('meta[name="student"]')?.content;
-const assets = document.querySelector('meta[name="assets"]')?.content;
+const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content;
+const student = meta("student");
 const workers = navigator.serviceWorker;
+/** Whether this is one of the app's own pages, and no copy. */
+const isApp = meta("chunks") !== undefined;
+/** Questions of one page view that begin a conversation begin the same one. */
+export const thread = Math.random().toString(36).slice(2);
 
-if (workers) {
-  workers.addEventListener("message", ({ data }) => data.type === "answered" && tellAnswer(data));
-  // The first page's own files come first.
-  if (document.readyState === "complete") start();
-  else addEventListener("load", start, { once: true });
-}
+/** Settles when the worker knows this page. */
+const started = workers ? loaded().then(start) : Promise.reject(new Error("no worker"));
+// Without a worker everything works but this; some browsers refuse one in private windows.
+started.catch(() => undefined);
 
-async function start() {
-  try {
-    await workers.register(assets ? `/sw.js?assets=${encodeURIComponent(assets)}` : "/sw.js");
-    if (student) await tell({ type: "hello", student });
-    send();
-  } catch {
-    // Without a worker everything works but this; some browsers refuse one in private windows.
-    return;
-  }
-  addEventListener("online", send);
-  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && send());
-  document.documentElement.dataset.offlineReady = "true";
-}
-
-const send = () => {
-  if (navigator.onLine) tell({ type: "send" }).catch(() => undefined);
-};
-
-/** Sends the worker a message and waits for its answer. */
-async function tell(message) {
-  const { active } = await workers.ready;
-  return new Promise((resolve, reject) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = ({ data }) => ("error" in data ? reject(new Error(data.error)) : resolve(data.value));
-    active.postMessage(message, [port2]);
+// The first page's own files come first.
+function loaded() {
+  return new Promise((resolve) => {
+    if (document.readyState === "complete") resolve();
+    else addEventListener("load", resolve, { once: true });
   });
 }
 
-// A page that cannot reach the coach sends this; who takes the question prevents the event's default.
-document.addEventListener("studyin:ask", (event) => {
-  if (navigator.onLine || !student || !workers?.controller) return;
-  event.preventDefault();
-  tell({ type: "ask", question: { student, ...event.detail } }).then(
-    () => note("You are offline. Your question is kept on this device and asked when the connection is back."),
-    () => note("You are offline, and no more questions can be kept. Ask this one again when the connection is back."),
-  );
-});
-
-function tellAnswer({ conversation, problem }) {
-  if (problem) note(`A question you asked offline was not answered: ${problem}`);
-  else note("The question you asked offline is answered.", `/coach/${conversation}`, "Read the answer");
+async function start() {
+  const assets = meta("assets");
+  if (isApp) await workers.register(assets ? `/sw.js?assets=${encodeURIComponent(assets)}` : "/sw.js");
+  else if (!(await workers.getRegistration())) throw new Error("no worker");
+  await workers.ready;
+  if (isApp && student) await tell({ type: "hello", student });
+  workers.addEventListener("message", ({ data }) => hear(data));
+  for (const type of ["online", "focus"]) addEventListener(type, sendAgain);
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && sendAgain());
+  sendAgain();
+  await tellRefused();
+  if (isApp && !navigator.connection?.saveData) setTimeout(() => tell({ type: "hold" }).catch(() => undefined), HOLD_AFTER_MS);
+  document.documentElement.dataset.offlineReady = "true";
 }
 
+/** Sends the worker a message and waits for its answer. */
+export async function tell(message) {
+  const worker = (await workers?.getRegistration())?.active;
+  if (!worker) throw new Error("no worker");
+  return new Promise((resolve, reject) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }) => ("error" in data ? reject(new Error(data.error)) : resolve(data.value));
+    worker.postMessage(message, [port2]);
+  });
+}
+
+let tries = 0;
+let retry;
+
+function sendAgain() {
+  tries = 0;
+  send();
+}
+
+/** Has the worker send what waits. Right after a connection is back there is often no name service yet. */
+async function send() {
+  clearTimeout(retry);
+  const again = await tell({ type: "send" }).catch(() => 1);
+  if (again > 0 && tries < WAITS_MS.length) retry = setTimeout(send, WAITS_MS[tries++]);
+}
+
+function hear({ type, problem, conversation }) {
+  const answer = [`/coach/${conversation}`, "Read the answer"];
+  if (type === "answered") note("The question you asked offline is answered.", ...answer);
+  if (type === "failed") note(`The question you asked offline was asked, but not answered: ${problem}`, ...answer);
+  if (type === "cut") note("The question you asked offline was asked, but the connection was lost before the answer ended.", ...answer);
+  if (type === "signed out") note("A question you asked offline is waiting. Sign in to have it asked.", "/login", "Sign in");
+  if (type === "refused") tellRefused();
+}
+
+/** Shows a question that was refused for good, until she takes it away. */
+async function tellRefused() {
+  const questions = await tell({ type: "questions" }).catch(() => []);
+  const refused = questions.find(({ problem }) => problem);
+  // The offline page lists them all.
+  if (!refused || document.querySelector("#questions")) return;
+  const place = note(`A question you asked offline was not taken: “${refused.message.content}” ${refused.problem}`);
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button quiet";
+  button.textContent = "Remove";
+  button.addEventListener("click", async () => {
+    place.remove();
+    await tell({ type: "drop", id: refused.id }).catch(() => undefined);
+    await tellRefused();
+  });
+  place.append(" ", button);
+}
+
+let isReachable = true;
+
+/** Whether the server answers. A browser without a network says that it is offline, also to who runs the server herself. */
+async function probe() {
+  const asked = fetch("/health/live", { cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) });
+  isReachable = await asked.then(({ ok }) => ok, () => false);
+  return isReachable;
+}
+for (const type of ["online", "offline"]) addEventListener(type, probe);
+if (!navigator.onLine) probe();
+
+// A page whose line to the coach is not open sends this, and is told what becomes of the question: "kept",
+// "refused", or "ask" when the server can be reached.
+document.addEventListener("studyin:ask", ({ detail }) => {
+  if ((navigator.onLine && detail.open) || !student || !workers?.controller) return;
+  detail.taken = take(JSON.parse(detail.message));
+});
+
+async function take(message) {
+  if (await probe()) return "ask";
+  try {
+    await tell({ type: "ask", question: { id: message.client_id, student, thread, message } });
+    note("You are offline. Your question is kept on this device and asked when the connection is back.");
+    return "kept";
+  } catch {
+    note("You are offline, and no more questions can be kept. Ask this one again when the connection is back.");
+    return "refused";
+  }
+}
+
+// What a page hears of the server, by name; "lost" when it hears no more.
+document.addEventListener("studyin:live", async ({ detail: { name, data } }) => {
+  if (name === "lost") return probe();
+  const { id } = name.endsWith("_deleted") ? JSON.parse(data) : {};
+  if (id) await dropCopy(`/${name.startsWith("material") ? "library" : "coach"}/${id}`);
+});
+
+/** Where the last click on a link leads. */
+let target;
+
+// Links change the page without loading one. That fails where the server cannot be reached, and so does a
+// part of a page which only the last build had; the worker and the server know better what to show.
+addEventListener(
+  "click",
+  (event) => {
+    const link = event.target.closest?.("a[href]");
+    const isPlain = !(event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+    if (!link || !isPlain || link.origin !== location.origin || link.target || link.download) return;
+    target = link.href;
+    const isElsewhere = link.pathname !== location.pathname || link.search !== location.search;
+    if (isReachable || !isElsewhere) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    location.assign(target);
+  },
+  { capture: true },
+);
+
+/** After this nothing on the page works any more; so the click that led here is followed. */
+function follow(error) {
+  if (!(error instanceof WebAssembly.RuntimeError) || !target) return;
+  location.assign(target);
+  target = undefined;
+}
+addEventListener("error", ({ error }) => follow(error));
+addEventListener("unhandledrejection", ({ reason }) => follow(reason));
+
 /** Says something at the foot of the page until the next thing is said. */
-function note(text, address, label) {
+export function note(text, address, label) {
   const place = document.querySelector(".offline-note") ?? document.createElement("p");
   place.className = "offline-note";
   place.setAttribute("role", "status");
   document.body.append(place);
   place.replaceChildren(text);
-  if (!address) return;
-  const link = document.createElement("a");
-  link.href = address;
-  link.rel = "external";
-  link.textContent = label;
-  place.append(" ", link);
+  if (address) {
+    const link = document.createElement("a");
+    link.href = address;
+    link.rel = "external";
+    link.textContent = label;
+    place.append(" ", link);
+  }
+  return place;
+}
+
+async function dropCopy(address) {
+  const name = `kept-${student}`;
+  // Opening a cache makes it.
+  if (await caches.has(name)) await (await caches.open(name)).delete(address);
 }
 
 // The switch that keeps a copy of `data-address` as the server words it at `data-copy`.
@@ -116,39 +233,25 @@ class KeepOffline extends HTMLElement {
     if (this.isBusy) return;
     this.isBusy = true;
     try {
-      const cache = await caches.open(`kept-${student}`);
-      if (!isWanted) await cache.delete(address);
-      else if ((await cache.keys()).length >= COPIES_MAX) note(`You keep ${COPIES_MAX} copies already. Take one away first.`);
-      else {
-        const answer = await fetch(copy);
-        if (!answer.ok) throw new Error(`status ${answer.status}`);
-        await cache.put(address, answer);
-      }
+      await (isWanted ? this.keep(address, copy) : dropCopy(address));
     } catch {
       note("That could not be kept. Try again when the connection is back.");
     }
     this.isBusy = false;
     await this.look();
   }
+
+  async keep(address, copy) {
+    await started;
+    const answer = await fetch(copy);
+    if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
+    const cache = await caches.open(`kept-${student}`);
+    if ((await cache.keys()).length >= COPIES_MAX) return note(`You keep ${COPIES_MAX} copies already. Take one away first.`);
+    await cache.put(address, answer);
+    // She may have logged out in another tab meanwhile.
+    if ((await tell({ type: "owner" }).catch(() => undefined)) === student) return;
+    await caches.delete(`kept-${student}`);
+    throw new Error("she has logged out");
+  }
 }
 customElements.define("keep-offline", KeepOffline);
-
-// The offline page lists what was kept.
-const list = document.querySelector("#kept");
-if (list && "caches" in window) {
-  for (const name of (await caches.keys()).filter((name) => name.startsWith("kept-"))) {
-    const cache = await caches.open(name);
-    for (const request of await cache.keys()) {
-      const copy = await cache.match(request);
-      const title = new DOMParser().parseFromString(await copy.text(), "text/html").title;
-      const link = document.createElement("a");
-      link.href = new URL(request.url).pathname;
-      link.textContent = title;
-      const entry = document.createElement("li");
-      entry.append(link);
-      list.append(entry);
-    }
-  }
-  document.querySelector("#nothing-kept").hidden = list.children.length > 0;
-  document.querySelector("#again").addEventListener("click", () => location.reload());
-}

@@ -1,29 +1,39 @@
 // Studyin's service worker: what the browser shows and keeps while the server is out of reach.
 //
 // It holds three things and nothing else:
-// - public files: the shell of one build, and the files under /pkg that its pages have asked for;
+// - public files: the shell of one build, and the other files of that build;
 // - read-only copies of documents and conversations which a student chose to keep (offline.js puts them
 //   into a cache that bears her id);
-// - questions she asked while offline, until they can be sent.
-// No other page and no answer of the server is ever kept. Logging out removes what is private, and so
-// does the first page of somebody else.
+// - questions she asked while offline, until the coach has taken them.
+// No other page and no answer of the server is ever kept.
+//
+// Who used this browser last is its owner. Her copies go when she logs out, when somebody else's page
+// opens, and when the server makes a page for nobody: her session has ended then. Her questions go with
+// the first two; after the third nobody sees them, and they wait until she signs in again.
 
-// Both are filled in by scripts/finish-site.mjs, so these bytes differ from build to build.
+// These are filled in by scripts/finish-site.mjs, so these bytes differ from build to build.
 const BUILD = "development";
 const SHELL = [];
+/** What pages load later: the list of the parts by page, and the script that loads a part. */
+const LATER = [];
 
 const FILES = `shell-${BUILD}`;
 /** Caches of copies are called this and the student's id. */
 const KEPT = "kept-";
+/** There is a cache of this name while the server does not know yet that the student has logged out. */
+const LEAVING = "leaving";
 const OFFLINE_PAGE = "/offline.html";
 /** Where the built files lie, if not here: the page that registered this worker says so. */
 const ASSETS = new URL(location.href).searchParams.get("assets") ?? location.origin;
 /** Questions that may wait; more than anybody types on a train. */
 const QUESTIONS_MAX = 20;
-/** Longest an answer may take, in milliseconds, before the next question is asked. */
-const ANSWER_MAX_MS = 120_000;
+/** Longest the coach may take to take up a question, in milliseconds; how long it writes is its own affair. */
+const TAKING_MAX_MS = 60_000;
+/** What the coach's refusals mean for a question; after any other it can be asked again later. */
+const REFUSALS = { invalid: "refused", not_found: "refused", signed_out: "signed out" };
 const SYNC = "questions";
 const DATABASE = "studyin";
+const TABLES = ["questions", "owner"];
 
 self.addEventListener("install", (event) => event.waitUntil(fillShell()));
 self.addEventListener("activate", (event) => event.waitUntil(takeOver()));
@@ -31,10 +41,22 @@ self.addEventListener("activate", (event) => event.waitUntil(takeOver()));
 async function fillShell() {
   const cache = await caches.open(FILES);
   // Built files never change under their names, so what the page has just loaded serves again.
-  const requests = SHELL.map((path) =>
-    path.startsWith("/pkg/") ? new Request(ASSETS + path, { mode: "cors", credentials: "omit" }) : new Request(path, { cache: "no-cache" }),
-  );
+  const requests = SHELL.map((path) => (path.startsWith("/pkg/") ? built(path) : new Request(path, { cache: "no-cache" })));
   await cache.addAll(requests);
+}
+
+function built(path) {
+  return new Request(ASSETS + path, { mode: "cors", credentials: "omit", priority: "low" });
+}
+
+/** Fetches the rest of the build: a page that stays open goes on working when the server has another one. */
+async function hold() {
+  const cache = await caches.open(FILES);
+  const add = async (path) => (await cache.match(ASSETS + path)) ?? cache.add(built(path));
+  for (const path of LATER) await add(path);
+  const list = await cache.match(ASSETS + LATER[0]);
+  const parts = new Set(Object.values(await list.json()).flat());
+  for (const name of parts) await add(`/pkg/${name}.wasm`);
 }
 
 // A new build waits until no page of the old one is open (nothing here skips that wait), so the old
@@ -53,9 +75,7 @@ self.addEventListener("fetch", (event) => {
   const isHere = url.origin === location.origin;
   if (request.mode === "navigate") {
     if (isHere && request.method === "GET") event.respondWith(openPage(event, url));
-    // The browser sends it itself, so that it also obeys the answer's Clear-Site-Data. Who wants to log
-    // out has nothing left here even if the server could not be told.
-    else if (isHere && url.pathname === "/logout") event.waitUntil(forgetEverybody());
+    else if (isHere && url.pathname === "/logout") event.respondWith(logOut(request));
   } else if (request.method === "GET") {
     const path = builtPath(url);
     if (path) event.respondWith(openFile(event, ASSETS + path, true));
@@ -63,11 +83,16 @@ self.addEventListener("fetch", (event) => {
   }
 });
 
-async function openPage(event, url) {
+async function openPage(event, { pathname }) {
   try {
-    return (await event.preloadResponse) ?? (await fetch(event.request));
+    const [preloaded, isLeaving] = await Promise.all([event.preloadResponse, caches.has(LEAVING)]);
+    if (isLeaving) await finishLogOut();
+    const answer = (!isLeaving && preloaded) || (await fetch(event.request));
+    if (answer.headers.get("x-session") === "none") event.waitUntil(seal());
+    if (answer.status === 404) event.waitUntil(dropCopy(pathname));
+    return answer;
   } catch {
-    return (await keptCopy(url.pathname)) ?? (await caches.match(OFFLINE_PAGE)) ?? Response.error();
+    return (await keptCopy(pathname)) ?? (await caches.match(OFFLINE_PAGE)) ?? Response.error();
   }
 }
 
@@ -101,26 +126,65 @@ async function openFile(event, address, isBuilt) {
   return answer;
 }
 
-async function forgetEverybody() {
-  await forgetAllBut(undefined);
-  indexedDB.deleteDatabase(DATABASE);
+/** Leaves nothing of hers here, whether or not the server can be told now. */
+async function logOut(request) {
+  await forgetEverybody();
+  try {
+    return await fetch(request);
+  } catch {
+    await caches.open(LEAVING);
+    await self.registration.sync?.register(SYNC).catch(() => undefined);
+    return (await caches.match(OFFLINE_PAGE)) ?? Response.error();
+  }
 }
 
-/** Removes what is private, of everybody or of everybody else. */
-async function forgetAllBut(student) {
+async function finishLogOut() {
+  const answer = await fetch("/logout", { method: "POST" });
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  await caches.delete(LEAVING);
+}
+
+async function forgetEverybody() {
+  await seal();
+  await new Promise((done) => {
+    const deleting = indexedDB.deleteDatabase(DATABASE);
+    deleting.onsuccess = deleting.onerror = deleting.onblocked = done;
+  });
+}
+
+/** Her session has ended: no copy stays, and nobody sees her questions. */
+async function seal() {
+  // The owner first: who puts a copy here looks afterwards whether it is still hers.
+  await change("owner", (table) => table.clear());
+  await forgetCopies(undefined);
+}
+
+/** Removes the copies of everybody, or of everybody else. */
+async function forgetCopies(student) {
   for (const name of await caches.keys()) {
     if (name.startsWith(KEPT) && name !== KEPT + student) await caches.delete(name);
   }
-  for (const question of await stored()) {
-    if (question.student !== student) await change((store) => store.delete(question.id));
+}
+
+async function dropCopy(path) {
+  for (const name of await caches.keys()) {
+    if (name.startsWith(KEPT)) await (await caches.open(name)).delete(path);
   }
 }
 
 // Pages talk to the worker: `hello` when they open, `ask` to leave a question, `send` when the
-// connection seems to be back.
+// connection seems to be back, `hold` when there is time for it.
 self.addEventListener("message", (event) => {
-  const { type, student, question } = event.data ?? {};
-  const work = { hello: () => greet(student), ask: () => leave(question), send: sendAll }[type];
+  const { type, student, question, id } = event.data ?? {};
+  const work = {
+    hello: () => greet(student),
+    owner,
+    ask: () => leave(question),
+    send: sendAll,
+    questions: hers,
+    drop: () => change("questions", (table) => table.delete(id)),
+    hold,
+  }[type];
   if (!work) return;
   const answered = work().then(
     (value) => event.ports[0]?.postMessage({ value }),
@@ -132,83 +196,144 @@ self.addEventListener("message", (event) => {
 async function greet(student) {
   // A page that was on its way while the worker took over belongs to nobody yet.
   await self.clients.claim();
-  await forgetAllBut(student);
+  await change("owner", (table) => table.put({ id: "student", student }), true);
+  await forgetCopies(student);
+  for (const question of await stored()) {
+    if (question.student !== student) await change("questions", (table) => table.delete(question.id));
+  }
+}
+
+async function owner() {
+  return (await change("owner", (table) => table.get("student")))?.student;
+}
+
+async function tellPages(message) {
+  for (const page of await self.clients.matchAll()) page.postMessage(message);
 }
 
 self.addEventListener("sync", (event) => {
-  if (event.tag === SYNC) event.waitUntil(sendAll());
+  // The browser tries again after a failure.
+  const all = async () => (await sendAll()) > 0 && Promise.reject(new Error("questions still wait"));
+  if (event.tag === SYNC) event.waitUntil(all());
 });
 
-/** Keeps a question: `{ student, conversation, content, filter }`. */
+/**
+ * Keeps a question: `{ id, student, thread, message }`, the message as the coach takes it. Questions of one
+ * thread that begin a conversation begin the same one.
+ */
 async function leave(question) {
-  const waiting = await stored();
-  if (waiting.length >= QUESTIONS_MAX) throw new Error("too many questions wait");
-  await change((store) => store.add({ ...question, id: crypto.randomUUID(), at: Date.now() }));
+  if (question.student !== (await owner())) throw new Error("she has logged out");
+  if ((await stored()).length >= QUESTIONS_MAX) throw new Error("too many questions wait");
+  const kept = await change("questions", (table) => table.put({ ...question, at: Date.now() }));
+  if (!kept) throw new Error("she has logged out");
   // Where there is no such thing, the page says when the connection is back.
   await self.registration.sync?.register(SYNC).catch(() => undefined);
-  return waiting.length + 1;
 }
 
-/** Sends what waits, the oldest first; one run at a time, however many pages ask for it. */
+/** The owner's questions, the oldest first; `problem` says why one was refused for good. */
+async function hers() {
+  const student = await owner();
+  const questions = (await stored()).filter((question) => question.student === student);
+  return questions.sort((one, other) => one.at - other.at);
+}
+
+/**
+ * Asks what waits, the oldest first; one run at a time, however many pages want one. Answers how many
+ * questions are worth another try soon.
+ */
 function sendAll() {
   return navigator.locks.request(SYNC, async () => {
-    const waiting = (await stored()).sort((one, other) => one.at - other.at);
+    if (await caches.has(LEAVING)) await finishLogOut();
+    const waiting = (await hers()).filter(({ problem }) => !problem);
     if (waiting.length === 0) return 0;
-    // Somebody else may have signed in meanwhile.
-    const profile = await fetch("/api/fn/profile", { method: "POST" }).then((answer) => answer.json());
-    for (const question of waiting) {
-      if (question.student !== profile?.id) continue;
-      const outcome = await ask(question);
-      await change((store) => store.delete(question.id));
-      for (const client of await self.clients.matchAll()) client.postMessage({ type: "answered", ...outcome });
+    const answer = await fetch("/api/fn/profile", { method: "POST" });
+    if (!answer.ok) return waiting.length;
+    if (!(await answer.json())) {
+      await tellPages({ type: "signed out" });
+      return 0;
     }
-    return waiting.length;
+    let again = 0;
+    for (const { id } of waiting) {
+      // Meanwhile it may have been taken back, or somebody else have signed in.
+      const question = (await hers()).find((question) => question.id === id);
+      if (!question) continue;
+      const outcome = await ask(question);
+      if (outcome.type === "unreachable") return waiting.length;
+      if (outcome.type === "later") again += 1;
+      else await tellPages(outcome);
+      if (outcome.type === "refused") {
+        await change("questions", (table) => table.put({ ...question, problem: outcome.problem }));
+      }
+    }
+    return again;
   });
 }
 
-/** Asks the coach as a page does. Fails while the question is not stored there, else says what became of it. */
-function ask({ conversation, content, filter }) {
-  return new Promise((resolve, reject) => {
+/**
+ * Asks the coach as a page does, and says what became of it: `answered`, `failed` or `cut` once the coach
+ * has taken it, else `refused` for good, `signed out`, `later` or `unreachable`. The server knows the
+ * question's id, so one that is asked again is not stored twice; it refuses one of another student.
+ */
+function ask(question) {
+  return new Promise((resolve) => {
     const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/chat/ws`);
-    let found = null;
-    const end = (settle, value) => {
+    let conversation;
+    let taken;
+    const end = async (type, problem) => {
       clearTimeout(limit);
+      socket.onclose = null;
       socket.close();
-      settle(value);
+      await taken;
+      resolve({ type, problem, conversation });
     };
-    const lost = () => (found ? end(resolve, { conversation: found }) : end(reject, new Error("the coach cannot be reached")));
-    const limit = setTimeout(lost, ANSWER_MAX_MS);
-    socket.onopen = () =>
-      socket.send(JSON.stringify({ type: "user_message", conversation_id: conversation ?? null, content, filter: filter ?? {} }));
+    const limit = setTimeout(() => end("unreachable"), TAKING_MAX_MS);
+    socket.onopen = () => {
+      socket.send(JSON.stringify({ ...question.message, client_id: question.id, user_id: question.student }));
+    };
+    socket.onclose = () => end(conversation ? "cut" : "unreachable");
     socket.onmessage = ({ data }) => {
       const event = JSON.parse(data);
-      if (event.type === "context") found = event.conversation_id;
-      if (event.type === "complete") end(resolve, { conversation: found });
-      // A question that is refused for good is told and not asked again; one that was too early is.
-      if (event.type === "error") {
-        const isRefused = found || ["invalid", "not_found"].includes(event.error.kind);
-        if (isRefused) end(resolve, { conversation: found, problem: event.error.message });
-        else end(reject, new Error(event.error.message));
+      if (event.type === "context") {
+        clearTimeout(limit);
+        conversation = event.conversation_id;
+        taken = take(question, conversation);
       }
+      if (event.type === "complete") end("answered");
+      if (event.type === "error") end(conversation ? "failed" : (REFUSALS[event.error.kind] ?? "later"), event.error.message);
     };
-    socket.onclose = lost;
   });
 }
 
-function stored() {
-  return change((store) => store.getAll());
+/** The coach has it: it waits no longer, and the rest of its thread follows it into its conversation. */
+async function take(question, conversation) {
+  await change("questions", (table) => table.delete(question.id));
+  for (const other of await stored()) {
+    if (other.message.conversation_id || other.thread !== question.thread) continue;
+    const message = { ...other.message, conversation_id: conversation };
+    await change("questions", (table) => table.put({ ...other, message }));
+  }
 }
 
-/** One request to the table of questions. */
-function change(request) {
+async function stored() {
+  return (await change("questions", (table) => table.getAll())) ?? [];
+}
+
+/** One request to a table. Where there is no database there is nothing to find; only `isKeeping` makes one. */
+function change(table, request, isKeeping = false) {
   return new Promise((resolve, reject) => {
-    const opening = indexedDB.open(DATABASE, 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore("questions", { keyPath: "id" });
-    opening.onerror = () => reject(opening.error);
+    const opening = indexedDB.open(DATABASE, 2);
+    let isAbsent = false;
+    opening.onupgradeneeded = ({ oldVersion }) => {
+      isAbsent = oldVersion === 0 && !isKeeping;
+      if (isAbsent) return opening.transaction.abort();
+      const missing = TABLES.filter((name) => !opening.result.objectStoreNames.contains(name));
+      for (const name of missing) opening.result.createObjectStore(name, { keyPath: "id" });
+    };
+    opening.onerror = () => (isAbsent ? resolve(undefined) : reject(opening.error));
     opening.onsuccess = () => {
       const base = opening.result;
-      const work = base.transaction("questions", "readwrite");
-      const made = request(work.objectStore("questions"));
+      const work = base.transaction(table, "readwrite");
+      const made = request(work.objectStore(table));
       work.oncomplete = () => {
         base.close();
         resolve(made.result);

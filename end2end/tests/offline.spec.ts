@@ -1,9 +1,10 @@
-import type { Page } from "@playwright/test";
+import type { BrowserContext, Page } from "@playwright/test";
 import { expect, test } from "../support/fixtures";
-import { hydrated } from "../support/student";
+import { hydrated, newEmail, Student } from "../support/student";
 
-// A browser without a connection says so in its console, for everything it tries in vain.
-test.use({ expectedErrors: [/ERR_INTERNET_DISCONNECTED/] });
+// A browser without a connection says so in its console, for everything it tries in vain; and that a
+// document or a session is gone.
+test.use({ expectedErrors: [/ERR_INTERNET_DISCONNECTED|status of 40[14]/] });
 
 /** Waits until the service worker has this page and its shell. */
 async function guarded(page: Page): Promise<void> {
@@ -22,6 +23,43 @@ function keptByBrowser(page: Page): Promise<{ caches: Record<string, string[]>; 
     const databases = (await indexedDB.databases()).map((database) => database.name ?? "");
     return { caches: found, databases, storage: localStorage.length };
   });
+}
+
+/** Keeps a copy of a document of hers; answers its address. */
+async function keepDocument(student: Student): Promise<string> {
+  const { page } = student;
+  const row = await student.upload();
+  await row.getByRole("link").first().click();
+  await expect(page).toHaveURL(/\/library\/[0-9a-f-]{36}/);
+  await hydrated(page);
+  await guarded(page);
+  const keep = page.getByRole("switch", { name: "Keep offline" });
+  await keep.click();
+  await expect(keep).toBeChecked();
+  return new URL(page.url()).pathname;
+}
+
+const copies = async (page: Page): Promise<string[]> => {
+  const { caches } = await keptByBrowser(page);
+  return Object.entries(caches).flatMap(([name, paths]) => (name.startsWith("kept-") ? paths : []));
+};
+
+/** Asks on the offline page, which `page` shows. */
+async function leave(page: Page, question: string): Promise<void> {
+  const box = page.getByRole("textbox", { name: "Your question" });
+  await box.fill(question);
+  await page.getByRole("button", { name: "Keep the question" }).click();
+  await expect(page.locator("#questions")).toContainText(question);
+  await expect(box).toHaveValue("");
+}
+
+/** A page of a browser that has lost the connection. */
+async function startOffline(context: BrowserContext): Promise<Page> {
+  await context.setOffline(true);
+  const page = await context.newPage();
+  await page.goto("/");
+  await expect(page.getByRole("heading", { name: "You are offline" })).toBeVisible();
+  return page;
 }
 
 test("an offline reload shows the shell and what was kept", async ({ student }) => {
@@ -62,7 +100,7 @@ test("nothing private is kept without being chosen", async ({ student }) => {
   }
   const { caches } = await keptByBrowser(page);
   expect(Object.keys(caches)).toEqual([expect.stringMatching(/^shell-/)]);
-  const shell = ["/ahead.js", "/offline.html", "/offline.js", "/favicon.svg", "/icon.svg", "/site.webmanifest"];
+  const shell = ["/ahead.js", "/offline.html", "/offline-page.js", "/offline.js", "/favicon.svg", "/icon.svg", "/site.webmanifest"];
   const others = Object.values(caches).flat().filter((path) => !path.startsWith("/pkg/") && !shell.includes(path));
   expect(others).toEqual([]);
 });
@@ -137,4 +175,246 @@ test("the app can be installed", async ({ student }) => {
   const { installabilityErrors } = await session.send("Page.getInstallabilityErrors");
   // A private window, which tests run in, is the one thing that may stand in the way.
   expect(installabilityErrors.map(({ errorId }) => errorId).filter((error) => error !== "in-incognito")).toEqual([]);
+});
+
+test("who starts offline can ask, and what she asked goes to one conversation", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page, context } = student;
+  await student.upload();
+  await guarded(page);
+  await page.close();
+  const offline = await startOffline(context);
+  await leave(offline, "Who built the lighthouse of Varnholm?");
+  await leave(offline, "What is this doing here?");
+  await leave(offline, "How tall is the tower of the lighthouse?");
+  // With the keyboard alone.
+  await offline.getByRole("button", { name: "Remove the question: What is this doing here?" }).focus();
+  await offline.keyboard.press("Enter");
+  await expect(offline.locator("#questions li")).toHaveCount(2);
+  await offline.reload();
+  await expect(offline.locator("#questions li")).toHaveCount(2);
+
+  await context.setOffline(false);
+  await expect(offline.locator("#questions li")).toHaveCount(0, { timeout: 60_000 });
+  await offline.getByRole("link", { name: "Read the answer" }).click();
+  await hydrated(offline);
+  await expect(offline.locator(".thread .question")).toHaveText([/Who built/, /How tall/]);
+  await expect(offline.getByTestId("answer")).toHaveCount(2);
+});
+
+test("a question that cannot be kept stays in the box", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page, context } = student;
+  await page.goto("/coach");
+  await hydrated(page);
+  await guarded(page);
+  const offline = await startOffline(context);
+  for (let number = 1; number <= 20; number += 1) await leave(offline, `Question number ${number}.`);
+  await offline.getByRole("textbox", { name: "Your question" }).fill("One too many");
+  await offline.getByRole("button", { name: "Keep the question" }).click();
+  await expect(offline.locator(".offline-note")).toContainText("No more questions can be kept");
+  await expect(offline.getByRole("textbox", { name: "Your question" })).toHaveValue("One too many");
+
+  await page.getByTestId("composer").fill("And one more");
+  await page.getByTestId("send").click();
+  await expect(page.locator(".offline-note")).toContainText("no more questions can be kept");
+  await expect(page.getByTestId("composer")).toHaveValue("And one more");
+});
+
+test("a browser that takes itself for offline asks a server it can reach", async ({ student }) => {
+  const { page } = student;
+  await student.upload();
+  // What a laptop without a network says, whose server is itself.
+  await page.addInitScript(() => Object.defineProperty(Navigator.prototype, "onLine", { get: () => false }));
+  await page.goto("/coach");
+  await hydrated(page);
+  await guarded(page);
+  await student.ask("How tall is the tower and what stone is it made of?");
+  await expect(page.locator(".offline-note")).toHaveCount(0);
+});
+
+test("a question whose line is cut before its answer begins is asked once", async ({ student }) => {
+  const { page } = student;
+  await student.upload();
+  let cuts = 1;
+  await page.routeWebSocket("**/api/chat/ws", (line) => {
+    const server = line.connectToServer();
+    server.onMessage((message) => {
+      if (cuts === 0) return line.send(message);
+      cuts -= 1;
+      // The server has it; the page hears nothing of that.
+      void line.close();
+    });
+  });
+  await page.goto("/coach");
+  await hydrated(page);
+  const composer = page.getByTestId("composer");
+  const question = "How tall is the tower and what stone is it made of?";
+  await composer.fill(question);
+  await page.getByTestId("send").click();
+  await expect(composer).toHaveValue(question);
+  await page.getByTestId("send").click();
+  await expect(page.getByTestId("answer").locator(".citation").first()).toBeVisible({ timeout: 30_000 });
+  await page.reload();
+  await expect(page.locator(".thread .question")).toHaveCount(1);
+  await expect(page.getByTestId("answer")).toHaveCount(1);
+});
+
+test("links lead to what is kept while the server is out of reach", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page, context } = student;
+  await keepDocument(student);
+  await page.goto("/library");
+  await hydrated(page);
+  await guarded(page);
+  await context.setOffline(true);
+  // Nothing tells when the page has found out.
+  await expect(async () => {
+    await student.material("Lighthouse").getByRole("link").first().click();
+    await expect(page.getByText("Your copy on this device")).toBeVisible({ timeout: 2_000 });
+  }).toPass();
+  await page.getByRole("link", { name: "Studyin" }).click();
+  await expect(page.getByRole("heading", { name: "You are offline" })).toBeVisible();
+});
+
+test("a click whose part of the page is gone opens the page anew", async ({ browser, baseURL }) => {
+  // Without a worker, and with a server that has another build by now.
+  const context = await browser.newContext({ baseURL, serviceWorkers: "block" });
+  const { page } = await new Student(await context.newPage()).signUp();
+  await hydrated(page);
+  let isGone = true;
+  await page.route("**/pkg/chunk_*.wasm", (route) => (isGone ? route.fulfill({ status: 404 }) : route.continue()));
+  page.on("framenavigated", () => (isGone = false));
+  page.on("request", (request) => request.isNavigationRequest() && (isGone = false));
+  await page.getByRole("navigation", { name: "Studyin" }).getByRole("link", { name: "Settings" }).click();
+  await hydrated(page);
+  await expect(page).toHaveURL(/\/settings/);
+  await expect(page.getByRole("heading", { name: "Settings", level: 1 })).toBeVisible();
+  await context.close();
+});
+
+test("a page that stays open has all of its build", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page } = student;
+  await page.goto("/");
+  await hydrated(page);
+  await guarded(page);
+  const missing = await page.evaluate(async () => {
+    const { tell } = (await import(new URL("/offline.js", location.href).href)) as { tell: (message: object) => Promise<void> };
+    // What the page says after a while.
+    await tell({ type: "hold" });
+    const list = document.querySelector<HTMLMetaElement>('meta[name="chunks"]')?.content ?? "";
+    const parts = Object.values((await (await fetch(list)).json()) as Record<string, string[]>).flat();
+    const found = await Promise.all(parts.map((name) => caches.match(`/pkg/${name}.wasm`)));
+    return parts.filter((_, index) => !found[index]);
+  });
+  expect(missing).toEqual([]);
+});
+
+test("a copy goes with its document, and when it is removed", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page, context } = student;
+  const address = await keepDocument(student);
+  const offline = await startOffline(context);
+  await offline.getByRole("button", { name: "Remove Lighthouse" }).click();
+  await expect(offline.getByText("Nothing is kept here")).toBeVisible();
+  expect(await copies(page)).toEqual([]);
+  await context.setOffline(false);
+
+  await page.reload();
+  await hydrated(page);
+  await guarded(page);
+  await page.getByRole("switch", { name: "Keep offline" }).click();
+  await expect.poll(() => copies(page)).toEqual([address]);
+  await page.goto("/settings");
+  await page.evaluate((id) => fetch(`/api/materials/${id}`, { method: "DELETE" }), address.split("/").pop());
+  await page.goto(address);
+  await expect.poll(() => copies(page)).toEqual([]);
+});
+
+test("two students of one browser see nothing of each other", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page, context } = student;
+  await keepDocument(student);
+  const offline = await startOffline(context);
+  await leave(offline, "A question nobody else may ask");
+  await offline.close();
+  await page.close();
+
+  // Her session ends elsewhere: the next page is made for nobody.
+  await context.clearCookies();
+  await context.setOffline(false);
+  const next = await context.newPage();
+  await next.goto("/");
+  await expect.poll(() => copies(next)).toEqual([]);
+  const after = await startOffline(context);
+  await expect(after.getByText("A question nobody else may ask")).toHaveCount(0);
+  await expect(after.getByRole("textbox")).toHaveCount(0);
+  await context.setOffline(false);
+  await after.close();
+
+  await new Student(next, newEmail()).signUp();
+  await hydrated(next);
+  await guarded(next);
+  await next.goto("/coach");
+  await hydrated(next);
+  await guarded(next);
+  await expect(next.getByText("A question nobody else may ask")).toHaveCount(0);
+  const hers = await startOffline(context);
+  await expect(hers.locator("#questions li")).toHaveCount(0);
+  await expect(hers.getByRole("textbox")).toHaveCount(1);
+});
+
+test("a question waits for its student while her session has ended", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page, context } = student;
+  await student.upload();
+  await guarded(page);
+  const offline = await startOffline(context);
+  await leave(offline, "Who built the lighthouse of Varnholm?");
+  await context.clearCookies();
+  await context.setOffline(false);
+  await offline.getByRole("link", { name: "Sign in" }).click();
+  await expect(offline).toHaveURL(/\/login/);
+  await new Student(offline, student.email).logIn();
+  await offline.getByRole("link", { name: "Read the answer" }).click({ timeout: 60_000 });
+  await expect(offline.locator(".thread .question")).toHaveText([/Who built/]);
+});
+
+test("logging out in another tab leaves nothing, whatever the first one does", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page, context } = student;
+  await keepDocument(student);
+  const other = new Student(await context.newPage(), student.email);
+  await other.logOut();
+
+  await page.bringToFront();
+  await page.evaluate(() => window.dispatchEvent(new Event("focus")));
+  const keep = page.getByRole("switch", { name: "Keep offline" });
+  await keep.click();
+  await expect(keep).not.toBeChecked();
+  await keep.click();
+  await expect(page.locator(".offline-note")).toContainText("could not be kept");
+  const { caches, databases } = await keptByBrowser(page);
+  expect(Object.keys(caches).filter((name) => !name.startsWith("shell-"))).toEqual([]);
+  expect(databases).toEqual([]);
+});
+
+test("logging out without the server is said, and done when it is back", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page, context } = student;
+  await keepDocument(student);
+  await page.goto("/settings");
+  await hydrated(page);
+  await guarded(page);
+  await context.setOffline(true);
+  await page.locator('form[action^="/logout"] button').first().click();
+  await expect(page.getByText("You are logged out on this device")).toBeVisible();
+  const { caches, databases } = await keptByBrowser(page);
+  expect(Object.keys(caches).filter((name) => name.startsWith("kept-"))).toEqual([]);
+  expect(databases).toEqual([]);
+
+  await context.setOffline(false);
+  await page.goto("/library");
+  await expect(page).toHaveURL(/\/login/);
 });

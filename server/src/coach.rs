@@ -26,7 +26,8 @@ use crate::{
     retrieval::{Found, Query, Retrieval},
     services,
     store::{
-        Db, StoreError, conversations,
+        Db, StoreError,
+        conversations::{self, Destination, Kept},
         materials::{self, vectors},
     },
 };
@@ -38,11 +39,11 @@ use app::{
             MessageState, PagesSoFar, Passage, Question,
         },
         filter::{Filter, Narrowed},
-        id::{ConversationId, MessageId, UserId},
+        id::{ClientId, ConversationId, MessageId, UserId},
     },
 };
 use futures::StreamExt;
-use record::Recording;
+use record::{Begun, Recording};
 use render::Mark;
 use source::Source;
 use std::{sync::Arc, time::Duration};
@@ -65,6 +66,8 @@ pub struct Asked {
     pub question: Question,
     /// What of her materials it is asked of.
     pub filter: Filter,
+    /// What its sender calls it, so that sending it again is no second question.
+    pub client_id: Option<ClientId>,
 }
 
 /// Why a conversation could not be read or changed.
@@ -153,8 +156,19 @@ impl Coach {
         asked: &Asked,
         listener: &Listener,
     ) -> Result<CoachEvent, AppError> {
-        let history = self.history(user, asked.conversation).await?;
-        let (conversation, question) = self.store_question(user, asked).await?;
+        let mut history = self.history(user, asked.conversation).await?;
+        let Kept {
+            conversation,
+            question,
+            is_repeated,
+        } = self.store_question(user, asked).await?;
+        if is_repeated {
+            let earlier = self.earlier(user, conversation, &question, listener);
+            if let Some(last) = earlier.await? {
+                return Ok(last);
+            }
+            history.retain(|message| message.created_at < question.created_at);
+        }
         let activity = Activity::Question {
             message: question.id,
         };
@@ -172,10 +186,14 @@ impl Coach {
         let passages: Vec<Passage> = sources.iter().map(|s| s.passage.clone()).collect();
         let answer = self.empty_answer(passages.clone(), note.clone());
         let answer_id = answer.id;
-        let mut recording = Recording::start(&self.db, user, conversation, answer)
+        let begun = Recording::start(&self.db, user, conversation, question.id, answer)
             .await
-            .map_err(|error| services::store_error(&error))?
-            .ok_or_else(|| AppError::not_found("conversation"))?;
+            .map_err(|error| services::store_error(&error))?;
+        let mut recording = match begun {
+            Begun::Started(recording) => recording,
+            Begun::Gone => return Err(AppError::not_found("conversation")),
+            Begun::Taken => return Err(being_answered()),
+        };
         let context = CoachEvent::Context {
             conversation_id: conversation,
             question: Box::new(question.clone()),
@@ -320,11 +338,7 @@ impl Coach {
             .map_err(|error| services::store_error(&error))
     }
 
-    async fn store_question(
-        &self,
-        user: UserId,
-        asked: &Asked,
-    ) -> Result<(ConversationId, Message), AppError> {
+    async fn store_question(&self, user: UserId, asked: &Asked) -> Result<Kept, AppError> {
         let narrowed = narrowed::narrowed(&self.db, user, &asked.filter)
             .await
             .map_err(|error| services::store_error(&error))?;
@@ -343,10 +357,51 @@ impl Coach {
             created_at: self.clock.now(),
         };
         let fresh = ConversationId::new(self.clock.new_id());
-        conversations::add_question(&self.db, user, asked.conversation, fresh, message)
+        let place = Destination {
+            conversation: asked.conversation,
+            fresh,
+            client_id: asked.client_id,
+        };
+        conversations::add_question(&self.db, user, place, message)
             .await
             .map_err(|error| services::store_error(&error))?
             .ok_or_else(|| AppError::not_found("conversation"))
+    }
+
+    /// How a question that was sent before has been answered; `None` when its answer is still to be
+    /// written, or written once more because it broke off.
+    async fn earlier(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        question: &Message,
+        listener: &Listener,
+    ) -> Result<Option<CoachEvent>, AppError> {
+        let found = conversations::answer_to(&self.db, user, conversation, question.id)
+            .await
+            .map_err(|error| services::store_error(&error))?;
+        let Some(answer) = found.map(shown) else {
+            return Ok(None);
+        };
+        match answer.state {
+            MessageState::Cancelled | MessageState::Failed => Ok(None),
+            MessageState::Partial => Err(being_answered()),
+            MessageState::Complete => {
+                let context = CoachEvent::Context {
+                    conversation_id: conversation,
+                    question: Box::new(question.clone()),
+                    answer_id: answer.id,
+                    provider: answer.provider.clone(),
+                    passages: answer.passages.clone(),
+                    note: answer.note.clone(),
+                    so_far: None,
+                };
+                // Nothing is lost with a listener who has gone: it is all stored.
+                let _ = listener.tell(context).await;
+                let message = Box::new(answer);
+                Ok(Some(CoachEvent::Complete { message }))
+            }
+        }
     }
 
     fn empty_answer(&self, passages: Vec<Passage>, note: Option<String>) -> Message {
@@ -569,6 +624,14 @@ fn html_of(message: &Message) -> String {
         .map(|citation| Mark::of(citation, &message.passages))
         .collect();
     render::html(&message.text, &marks)
+}
+
+/// What a question is answered that was sent again too early.
+fn being_answered() -> AppError {
+    AppError::new(
+        ErrorKind::Limited,
+        "This question is being answered already. Look into its conversation in a moment.",
+    )
 }
 
 /// A provider's failure in the student's words; the log gets the same sentence and nothing more.

@@ -125,17 +125,30 @@ impl CoachLine {
                 return None;
             }
             line.queue.push_back(json);
-            let at_rest = line.socket.is_none() && line.retry.is_none();
-            if at_rest {
+            // Something to send is reason enough to try at once.
+            let is_down = line.socket.is_none();
+            if is_down {
                 line.failures = 0;
+                if let Some(retry) = line.retry.take() {
+                    retry.clear();
+                }
             }
-            Some(at_rest)
+            Some(is_down)
         })
         .flatten();
         if taken == Some(true) {
             connect(self.0);
         }
         taken.is_some()
+    }
+
+    /// Whether a message would go out at once.
+    pub fn is_open(self) -> bool {
+        with_line(self.0, |line| {
+            let wire = line.socket.as_ref();
+            wire.is_some_and(|wire| wire.socket.ready_state() == WebSocket::OPEN)
+        })
+        .unwrap_or(false)
     }
 
     /// Takes back what has not gone out yet; true if there was something.

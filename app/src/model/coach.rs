@@ -2,7 +2,7 @@
 
 use super::{
     filter::{Filter, Narrowed},
-    id::{ConversationId, MaterialId, MessageId},
+    id::{ClientId, ConversationId, MaterialId, MessageId, UserId},
     material::{Material, Span},
 };
 use crate::error::AppError;
@@ -53,6 +53,13 @@ pub enum ClientMessage {
         /// What it is asked of, all materials unless it says otherwise.
         #[serde(default)]
         filter: Filter,
+        /// The same question sent again under the same id is neither stored nor counted again: its
+        /// answer is sent as it is stored, or written if it is not there or broke off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client_id: Option<ClientId>,
+        /// Whose question it is; refused (`signed_out`) when somebody else is signed in by now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user_id: Option<UserId>,
     },
     /// Stop the answer that is being written; what has arrived is kept.
     Cancel,

@@ -1,5 +1,5 @@
 //! Ids as types, so that a material's id can never be passed where a conversation's is meant.
-//! Values are UUIDv7, minted by the server's clock; the browser only carries them.
+//! Values are UUIDv7, minted by the server's clock; the browser only carries them, but for [`ClientId`].
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -58,3 +58,6 @@ id!(/// A token a student gave to one of her programs.
     TokenId);
 id!(/// One question or one answer in a conversation.
     MessageId);
+id!(/// What the browser or program that asks a question calls it, so that it can send it again: a random
+    /// UUID of its own.
+    ClientId);

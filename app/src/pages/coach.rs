@@ -92,7 +92,7 @@ fn coach() -> impl IntoView {
 
     // For what the frame announces; the conversation itself comes over its socket.
     let follower = Kept::empty();
-    Effect::new(move |_| follower.keep(events::follow(&[], |_, _| {})));
+    Effect::new(move |_| follower.keep(events::follow(&["conversation_deleted"], |_, _| {})));
 
     let loaded = RwSignal::new(place.get_untracked());
     let stored: Stored = Resource::new(

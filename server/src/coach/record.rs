@@ -1,6 +1,7 @@
 //! One answer being written, and its row: kept every now and then, so that a crash loses little,
 //! and ended exactly once. Knows nothing of providers or the socket.
 
+pub use crate::store::conversations::Begun;
 use crate::store::{Db, Stored, conversations};
 use app::model::{
     coach::{Citation, Message, MessageState},
@@ -24,15 +25,16 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Stores the empty answer with its passages. `None`: the conversation is gone.
+    /// Stores the empty answer to `question` with its passages.
     pub async fn start(
         db: &Db,
         user: UserId,
         conversation: ConversationId,
+        question: MessageId,
         answer: Message,
-    ) -> Stored<Option<Self>> {
-        let answer = conversations::start_answer(db, user, conversation, answer).await?;
-        Ok(answer.map(|answer| Self {
+    ) -> Stored<Begun<Self>> {
+        let begun = conversations::start_answer(db, user, conversation, question, answer).await?;
+        Ok(begun.map(|answer| Self {
             db: db.clone(),
             user,
             answer,

@@ -10,12 +10,21 @@ use uuid::Uuid;
 
 const PAGE: &str = "Cardiac output is the volume of blood\nthe heart pumps in one minute. It is about five litres at rest. During exercise the cardiac output of a trained heart can rise to thirty litres.";
 
-/// A question to all materials.
+/// A question to all materials, without a name of its own.
 fn asked(conversation: Option<ConversationId>, question: &str) -> Asked {
     Asked {
         conversation,
         question: Question::parse(question).unwrap(),
         filter: Filter::default(),
+        client_id: None,
+    }
+}
+
+/// The same question, as often as it is sent.
+fn named() -> Asked {
+    Asked {
+        client_id: Some(ClientId::new(Uuid::from_u128(0xa5ced))),
+        ..asked(None, QUESTION)
     }
 }
 
@@ -90,8 +99,11 @@ impl Desk {
 
     /// Asks and collects every event.
     async fn ask(&self, conversation: Option<ConversationId>, question: &str) -> Vec<CoachEvent> {
+        self.send(asked(conversation, question)).await
+    }
+
+    async fn send(&self, asked: Asked) -> Vec<CoachEvent> {
         let (sender, mut receiver) = mpsc::channel(64);
-        let asked = asked(conversation, question);
         let collect = async {
             let mut events = Vec::new();
             while let Some(event) = receiver.recv().await {
@@ -103,6 +115,31 @@ impl Desk {
             .coach
             .ask(self.user, asked, sender, CancellationToken::new());
         tokio::join!(ask, collect).1
+    }
+
+    /// The same student and database with a provider that does something else.
+    fn now_with(&self, script: Script) -> Arc<Coach> {
+        let (clock, changes) = (Clock::system(), Arc::new(Changes::default()));
+        let slot = EmbedderSlot::empty();
+        Coach::new(
+            self.db.clone(),
+            Retrieval::new(self.db.clone(), slot.clone(), &crate::cache::Caches::off()),
+            slot,
+            Arc::new(script),
+            Analytics::new(self.db.clone(), changes.clone(), clock.clone()),
+            changes,
+            clock,
+        )
+    }
+
+    /// All that is stored, a conversation after the other.
+    async fn stored(&self) -> Vec<Message> {
+        let mut messages = Vec::new();
+        for summary in self.coach.conversations(self.user).await.unwrap() {
+            let conversation = self.coach.conversation(self.user, summary.id).await;
+            messages.extend(conversation.unwrap().unwrap().messages);
+        }
+        messages
     }
 
     /// The only conversation's last answer, as a reload shows it.
@@ -439,4 +476,97 @@ async fn answers_a_stopped_server_left_half_written_are_settled_at_the_start() {
     assert_eq!(reloaded.state, MessageState::Failed);
     assert_eq!(reloaded.problem.as_deref(), Some(INTERRUPTED));
     assert_eq!(reloaded.text, "Five litres [1].");
+}
+
+#[tokio::test]
+async fn a_question_sent_again_gets_the_answer_it_had_and_is_counted_once() {
+    let desk = Desk::with(Script::Words(&["Five litres at rest [1]."])).await;
+    let first = desk.send(named()).await;
+    let again = desk.send(named()).await;
+    assert_eq!(names(&again), ["context", "complete"]);
+    assert_eq!(first.last(), again.last());
+    let context = |events: &[CoachEvent]| match &events[0] {
+        CoachEvent::Context {
+            conversation_id,
+            question,
+            answer_id,
+            passages,
+            ..
+        } => (
+            *conversation_id,
+            question.clone(),
+            *answer_id,
+            passages.len(),
+        ),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(context(&first), context(&again));
+    assert_eq!(desk.stored().await.len(), 2);
+    let mut tx = desk.db.write().await.unwrap();
+    let asked: i64 = sqlx::query_scalar("SELECT count(*) FROM events WHERE kind = 'question'")
+        .fetch_one(&mut *tx)
+        .await
+        .unwrap();
+    assert_eq!(asked, 1);
+}
+
+#[tokio::test]
+async fn a_question_whose_answer_broke_off_is_answered_in_its_place() {
+    let desk = Desk::with(Script::Refuses(ChatError::CutOff)).await;
+    let failed = desk.send(named()).await;
+    assert!(matches!(failed.last(), Some(CoachEvent::Error { .. })));
+    let again = Desk {
+        coach: desk.now_with(Script::Words(&["Five litres at rest [1]."])),
+        ..desk
+    };
+    let events = again.send(named()).await;
+    assert_eq!(names(&events), ["context", "token", "citation", "complete"]);
+    let stored = again.stored().await;
+    let states: Vec<_> = stored.iter().map(|message| message.state).collect();
+    assert_eq!(states, [MessageState::Complete; 2]);
+}
+
+#[tokio::test]
+async fn a_question_that_was_stored_and_not_answered_is_answered_once() {
+    let desk = Desk::with(Script::Words(&["Five litres at rest [1]."])).await;
+    let kept = desk.coach.store_question(desk.user, &named()).await;
+    assert!(!kept.unwrap().is_repeated);
+    desk.send(named()).await;
+    let stored = desk.stored().await;
+    assert_eq!(stored.len(), 2);
+    assert_eq!(stored[1].text, "Five litres at rest [1].");
+}
+
+#[tokio::test]
+async fn a_question_that_is_being_answered_is_not_answered_beside_it() {
+    let desk = Desk::with(Script::SilentAfter(&["It is about"])).await;
+    let cancel = CancellationToken::new();
+    let (sender, mut receiver) = mpsc::channel(64);
+    let ask = desk.coach.ask(desk.user, named(), sender, cancel.clone());
+    let meanwhile = async {
+        while !matches!(receiver.recv().await, Some(CoachEvent::Token { .. })) {}
+        let again = desk.send(named()).await;
+        cancel.cancel();
+        again
+    };
+    let ((), again) = tokio::join!(ask, meanwhile);
+    assert!(
+        matches!(&again[..], [CoachEvent::Error { error, message: None }] if error.kind == ErrorKind::Limited),
+        "{again:?}"
+    );
+    assert_eq!(desk.stored().await.len(), 2);
+}
+
+#[tokio::test]
+async fn two_students_may_call_their_questions_the_same() {
+    let desk = Desk::with(Script::Words(&["Five litres at rest [1]."])).await;
+    desk.send(named()).await;
+    let other = Desk {
+        user: add_user(&desk.db, &Clock::system(), "b@example.org").await,
+        ..desk
+    };
+    other.send(named()).await;
+    let stored = other.stored().await;
+    assert_eq!(stored.len(), 2);
+    assert!(stored[1].text.starts_with("Your materials do not cover"));
 }

@@ -11,11 +11,11 @@ use super::{
     state::AppState,
 };
 use crate::{
-    accounts::{AccountError, SignUp, network},
+    accounts::{AccountError, SignUp, network, sessions::SessionToken},
     changes::Change,
     services,
 };
-use app::{error::AppError, ports::FormState};
+use app::{error::AppError, model::account::Profile, ports::FormState};
 use axum::{
     extract::{Form, State, rejection::FormRejection},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
@@ -26,8 +26,8 @@ use serde::Deserialize;
 use std::time::Duration;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
-/// What a browser removes when its student logs out: pictures of pages it has shown, the copies and
-/// the questions she kept, the choices in the reader.
+/// What a browser removes when its student logs out or another one takes her place: pictures of pages it
+/// has shown, the copies and the questions she kept, the choices in the reader.
 const NOTHING_STAYS: HeaderValue = HeaderValue::from_static("\"cache\", \"storage\"");
 
 /// Fields of the sign-in form.
@@ -109,12 +109,7 @@ pub async fn sign_in(
         .sign_in(&form.email, form.password, address)
         .await
     {
-        Ok((_, token)) => {
-            end(&state, &visitor).await;
-            let mut response = Redirect::to(&local_path(&form.next)).into_response();
-            session::set_cookie(&mut response, &token, state.config.is_https());
-            response
-        }
+        Ok((student, token)) => welcome(&state, &visitor, &student, &token, &form.next).await,
         Err(error) => {
             let shown = Shown {
                 page: "/login",
@@ -157,12 +152,7 @@ pub async fn sign_up(
         time_zone: form.time_zone,
     };
     match state.accounts.sign_up(asked).await {
-        Ok((_, token)) => {
-            end(&state, &visitor).await;
-            let mut response = Redirect::to(&local_path(&form.next)).into_response();
-            session::set_cookie(&mut response, &token, state.config.is_https());
-            response
-        }
+        Ok((student, token)) => welcome(&state, &visitor, &student, &token, &form.next).await,
         Err(error) => again(&state, &Visitor(None), &headers, shown, Refusal::of(&error)).await,
     }
 }
@@ -368,13 +358,28 @@ pub async fn blank(state: &AppState) -> Result<FormState, Problem> {
     })
 }
 
-/// Ends the session the browser held before it got another.
-async fn end(state: &AppState, visitor: &Visitor) {
-    if let Some(session) = &visitor.0
-        && let Err(error) = state.accounts.sign_out(&session.token).await
-    {
-        tracing::warn!(%error, "a replaced session was not ended");
+/// Hands the browser its new session and ends the one it held before, with all that was another
+/// student's.
+async fn welcome(
+    state: &AppState,
+    visitor: &Visitor,
+    student: &Profile,
+    token: &SessionToken,
+    next: &str,
+) -> Response {
+    let mut response = Redirect::to(&local_path(next)).into_response();
+    session::set_cookie(&mut response, token, state.config.is_https());
+    if let Some(session) = &visitor.0 {
+        if let Err(error) = state.accounts.sign_out(&session.token).await {
+            tracing::warn!(%error, "a replaced session was not ended");
+        }
+        if session.profile.id != student.id {
+            response
+                .headers_mut()
+                .insert(CLEAR_SITE_DATA, NOTHING_STAYS);
+        }
     }
+    response
 }
 
 fn unreadable(headers: &HeaderMap) -> Response {

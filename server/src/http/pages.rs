@@ -9,7 +9,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, Uri, header},
+    http::{HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -22,6 +22,11 @@ use std::sync::Arc;
 const OPEN: [&str; 3] = ["/", "/login", "/signup"];
 /// Of these, the ones that must work as plain forms.
 const PLAIN: [&str; 2] = ["/login", "/signup"];
+
+/// Tells the service worker that a page was made for nobody, which means that whoever used this browser
+/// is signed out: it then removes what it kept for her.
+const SESSION: HeaderName = HeaderName::from_static("x-session");
+const NOBODYS: HeaderValue = HeaderValue::from_static("none");
 
 /// A route for each page of the app.
 pub fn routes() -> Router<AppState> {
@@ -126,6 +131,9 @@ pub async fn render(
     response
         .headers_mut()
         .insert(header::LINK, state.assets.link(has_scripts));
+    if visitor.0.is_none() {
+        response.headers_mut().insert(SESSION, NOBODYS);
+    }
     response
 }
 

@@ -118,7 +118,7 @@ async fn served(state: &AppState, wanted: Request) -> Option<Response> {
             let policy = headers::still_policy(state.config.assets.as_ref());
             (ASK_AGAIN, policy)
         }
-        "/offline.js" | "/ahead.js" => (ASK_AGAIN, None),
+        "/offline.js" | "/offline-page.js" | "/ahead.js" => (ASK_AGAIN, None),
         _ if path.starts_with("/vendor/") => (ASK_AGAIN, None),
         _ => (AN_HOUR, None),
     };

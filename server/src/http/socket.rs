@@ -18,7 +18,7 @@ use app::{
     model::{
         coach::{ClientMessage, CoachEvent, Question},
         filter::Filter,
-        id::{ConversationId, UserId},
+        id::{ClientId, ConversationId, UserId},
     },
 };
 use axum::{
@@ -212,10 +212,16 @@ impl Line {
         match message {
             Message::Text(text) => match serde_json::from_str(text.as_str()) {
                 Ok(ClientMessage::UserMessage {
+                    user_id: Some(user),
+                    ..
+                }) if user != self.user => self.refuse(not_hers()).await,
+                Ok(ClientMessage::UserMessage {
                     conversation_id,
                     content,
                     filter,
-                }) => self.ask(conversation_id, &content, filter).await,
+                    client_id,
+                    user_id: _,
+                }) => self.ask(conversation_id, &content, filter, client_id).await,
                 Ok(ClientMessage::Cancel) => {
                     if let Some(answer) = &self.in_flight {
                         answer.cancel.cancel();
@@ -244,6 +250,7 @@ impl Line {
         conversation: Option<ConversationId>,
         content: &str,
         filter: Filter,
+        client_id: Option<ClientId>,
     ) -> Result<(), End> {
         if self.in_flight.is_some() {
             return self
@@ -273,6 +280,7 @@ impl Line {
                 conversation,
                 question,
                 filter: filter.checked()?,
+                client_id,
             })
         });
         let asked = match asked {
@@ -367,6 +375,14 @@ impl Line {
             Ok(Err(_)) | Err(_) => Err(End::Gone),
         }
     }
+}
+
+/// What a question is answered that was meant for another account.
+fn not_hers() -> AppError {
+    AppError::new(
+        ErrorKind::SignedOut,
+        "Somebody else is signed in by now. Sign in again to have this question asked.",
+    )
 }
 
 /// The next event of the answer, `None` when its task is done; waits forever without an answer.

@@ -9,7 +9,7 @@ use app::model::{
     coach::{
         Author, Citation, CitationSource, ConversationSummary, Message, MessageState, Passage,
     },
-    id::{ConversationId, MaterialId, MessageId, UserId},
+    id::{ClientId, ConversationId, MaterialId, MessageId, UserId},
     material::Span,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -32,18 +32,67 @@ pub struct StoredMessage {
     pub citations: Vec<(u32, Citation)>,
 }
 
-/// Stores a question, in a new conversation when none is given. `None`: there is no such
-/// conversation of this user.
+/// Where a question goes, and under which name.
+#[derive(Debug)]
+pub struct Destination {
+    pub conversation: Option<ConversationId>,
+    /// What a new conversation is called, when none is given.
+    pub fresh: ConversationId,
+    pub client_id: Option<ClientId>,
+}
+
+/// A question that is stored.
+#[derive(Debug)]
+pub struct Kept {
+    pub conversation: ConversationId,
+    pub question: Message,
+    /// It had been stored before, under the same name.
+    pub is_repeated: bool,
+}
+
+/// How an answer's row came to be.
+#[derive(Debug)]
+pub enum Begun<T> {
+    Started(T),
+    /// The conversation has been deleted meanwhile.
+    Gone,
+    /// The question has an answer, or one that is being written.
+    Taken,
+}
+
+impl<T> Begun<T> {
+    /// What was started, as something else.
+    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Begun<U> {
+        match self {
+            Self::Started(started) => Begun::Started(of(started)),
+            Self::Gone => Begun::Gone,
+            Self::Taken => Begun::Taken,
+        }
+    }
+}
+
+/// Stores a question, in a new conversation when none is given; one that is there under its name
+/// already stays as it is. `None`: there is no such conversation of this user.
 pub async fn add_question(
     db: &Db,
     user: UserId,
-    conversation: Option<ConversationId>,
-    fresh: ConversationId,
+    place: Destination,
     mut question: Message,
-) -> Stored<Option<(ConversationId, Message)>> {
+) -> Stored<Option<Kept>> {
     let mut tx = db.write().await?;
+    if let Some(client_id) = place.client_id
+        && let Some((id, conversation)) = known(&mut tx, user, client_id).await?
+    {
+        let stored = messages(db, user, conversation, MESSAGES_MAX).await?;
+        let found = stored.into_iter().find(|stored| stored.message.id == id);
+        return Ok(found.map(|stored| Kept {
+            conversation,
+            question: stored.message,
+            is_repeated: true,
+        }));
+    }
     let now = question.created_at;
-    let id = match conversation {
+    let id = match place.conversation {
         Some(id) => {
             if !touch(&mut tx, user, id, now).await? {
                 return Ok(None);
@@ -55,33 +104,80 @@ pub async fn add_question(
                 "INSERT INTO conversations (id, user_id, title, created_at, updated_at)
                  VALUES ($1, $2, $3, $4, $4)",
             )
-            .bind(fresh.uuid())
+            .bind(place.fresh.uuid())
             .bind(user.uuid())
             .bind(title_of(&question.text))
             .bind(now)
             .execute(&mut *tx)
             .await?;
-            fresh
+            place.fresh
         }
     };
     insert_message(&mut tx, user, id, &mut question).await?;
+    if let Some(client_id) = place.client_id {
+        sqlx::query("UPDATE messages SET client_id = $3 WHERE id = $1 AND user_id = $2")
+            .bind(question.id.uuid())
+            .bind(user.uuid())
+            .bind(client_id.uuid())
+            .execute(&mut *tx)
+            .await?;
+    }
     tx.commit().await?;
-    Ok(Some((id, question)))
+    Ok(Some(Kept {
+        conversation: id,
+        question,
+        is_repeated: false,
+    }))
 }
 
-/// Stores the row of an answer that is about to be written, with its passages. `None`: the
-/// conversation has been deleted meanwhile.
+async fn known(
+    tx: &mut Transaction<'static, Sqlite>,
+    user: UserId,
+    client_id: ClientId,
+) -> Stored<Option<(MessageId, ConversationId)>> {
+    let known: Option<(Uuid, Uuid)> = sqlx::query_as(
+        "SELECT id, conversation_id FROM messages WHERE user_id = $1 AND client_id = $2",
+    )
+    .bind(user.uuid())
+    .bind(client_id.uuid())
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(known.map(|(id, conversation)| (MessageId::new(id), ConversationId::new(conversation))))
+}
+
+/// Stores the row of an answer that is about to be written, with its passages. An earlier one that
+/// broke off makes room for it.
 pub async fn start_answer(
     db: &Db,
     user: UserId,
     conversation: ConversationId,
+    question: MessageId,
     mut answer: Message,
-) -> Stored<Option<Message>> {
+) -> Stored<Begun<Message>> {
     let mut tx = db.write().await?;
     if !touch(&mut tx, user, conversation, answer.created_at).await? {
-        return Ok(None);
+        return Ok(Begun::Gone);
     }
+    sqlx::query(
+        "DELETE FROM messages
+         WHERE question_id = $1 AND user_id = $2 AND state IN ('cancelled', 'failed')",
+    )
+    .bind(question.uuid())
+    .bind(user.uuid())
+    .execute(&mut *tx)
+    .await?;
     insert_message(&mut tx, user, conversation, &mut answer).await?;
+    let linked = sqlx::query(
+        "UPDATE OR IGNORE messages SET question_id = $3 WHERE id = $1 AND user_id = $2",
+    )
+    .bind(answer.id.uuid())
+    .bind(user.uuid())
+    .bind(question.uuid())
+    .execute(&mut *tx)
+    .await?;
+    if linked.rows_affected() == 0 {
+        return Ok(Begun::Taken);
+    }
     for passage in &answer.passages {
         // A material deleted since the search leaves no row, rather than failing the answer.
         sqlx::query(
@@ -110,7 +206,28 @@ pub async fn start_answer(
         .await?;
     }
     tx.commit().await?;
-    Ok(Some(answer))
+    Ok(Begun::Started(answer))
+}
+
+/// The answer a question got, finished or not.
+pub async fn answer_to(
+    db: &Db,
+    user: UserId,
+    conversation: ConversationId,
+    question: MessageId,
+) -> Stored<Option<StoredMessage>> {
+    let id: Option<Uuid> = db.look_for(
+        "answer to a question",
+        "SELECT id FROM messages WHERE question_id = $1 AND user_id = $2",
+        &[&question.uuid(), &user.uuid()],
+        |row| row.get(0),
+    )?;
+    let (Some(id), Some((_, stored))) = (id, find(db, user, conversation).await?) else {
+        return Ok(None);
+    };
+    Ok(stored
+        .into_iter()
+        .find(|stored| stored.message.id.uuid() == id))
 }
 
 /// Keeps what has been written so far, so that a crash does not take it.

@@ -184,7 +184,7 @@ mod tests {
         passages, reading, vitals as page_vitals,
     };
     use app::model::{
-        id::{ConversationId, MaterialId, UserId},
+        id::{ConversationId, MaterialId, MessageId, UserId},
         material::ListPlace,
     };
     use uuid::Uuid;
@@ -292,6 +292,9 @@ mod tests {
         conversations::list(&db, user).await.unwrap();
         let found = conversations::find(&db, user, conversation).await.unwrap();
         assert!(found.is_some());
+        let question = MessageId::new(id);
+        let answer = conversations::answer_to(&db, user, conversation, question);
+        assert!(answer.await.unwrap().is_none());
         passages::prints(&db, user, "model").await.unwrap();
         passages::of_materials(&db, user, "model", &[id])
             .await
@@ -301,7 +304,7 @@ mod tests {
         page_vitals::buckets(&db, day).await.unwrap();
 
         let made = db.lookers.made.lock().unwrap().clone();
-        assert_eq!(made.len(), 38, "{:?}", made.keys());
+        assert_eq!(made.len(), 39, "{:?}", made.keys());
         for (name, sql) in made {
             let plan = format!("EXPLAIN QUERY PLAN {sql}");
             let steps = db.lookers.with(|connection| {

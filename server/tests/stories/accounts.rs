@@ -28,6 +28,24 @@ async fn a_student_signs_up_leaves_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_browser_removes_what_it_kept_when_its_student_leaves_or_another_takes_her_place() {
+    let app = spawn_app().await;
+    let mara = app.sign_up("mara@example.org").await;
+    app.sign_up("ada@example.org").await;
+    let clears = |answer: &reqwest::Response| answer.headers().contains_key("clear-site-data");
+    let again = mara.try_sign_in("mara@example.org", PASSWORD).await;
+    assert!(!clears(&again), "her own things stay");
+    let other = mara.try_sign_in("ada@example.org", PASSWORD).await;
+    assert!(clears(&other));
+    assert!(clears(&mara.post_form("/logout", &[]).await));
+    // The service worker sees by this that the session has ended.
+    let nobodys = mara.get("/login").await;
+    assert_eq!(nobodys.headers()["x-session"], "none");
+    let hers = app.sign_up("emmy@example.org").await.get("/").await;
+    assert!(!hers.headers().contains_key("x-session"));
+}
+
+#[tokio::test]
 async fn signing_out_ends_the_session_itself_not_only_the_cookie() {
     let app = spawn_app().await;
     let mara = app.sign_up("mara@example.org").await;

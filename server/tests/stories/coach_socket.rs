@@ -284,6 +284,41 @@ async fn a_session_that_ended_ends_the_socket_at_the_next_question() {
 }
 
 #[tokio::test]
+async fn a_question_meant_for_another_account_is_not_taken() {
+    let app = spawn_app().await;
+    let student = app.sign_up("mara@example.org").await;
+    let other = app.sign_up("ada@example.org").await;
+    let mut socket = open_for(&app, &other).await;
+    let whose = |profile: Value| json!({ "type": "user_message", "content": "What is preload?", "user_id": profile["id"] });
+    say(&mut socket, whose(student.profile().await)).await;
+    assert_eq!(event(&mut socket).await["error"]["kind"], "signed_out");
+    say(&mut socket, whose(other.profile().await)).await;
+    assert_eq!(
+        answer(&mut socket).await.last().unwrap()["type"],
+        "complete"
+    );
+}
+
+#[tokio::test]
+async fn a_question_sent_again_on_another_socket_is_one_question() {
+    let app = spawn_app().await;
+    let student = app.sign_up("mara@example.org").await;
+    let question = json!({
+        "type": "user_message",
+        "content": "What is preload?",
+        "client_id": "3c1b6a52-8a0e-4c53-9d65-0c7a8f0f5f11",
+    });
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let mut socket = open_for(&app, &student).await;
+        say(&mut socket, question.clone()).await;
+        let events = answer(&mut socket).await;
+        answers.push((events[0]["question"]["id"].clone(), events.last().cloned()));
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test]
 async fn too_many_questions_in_a_minute_are_told_when_to_go_on() {
     let app = spawn_app_with(&[("QUESTIONS_PER_MINUTE", "2")], |_| {}).await;
     let student = app.sign_up("mara@example.org").await;

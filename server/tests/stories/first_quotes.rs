@@ -386,6 +386,7 @@ async fn ask(desk: &Desk, question: &str) -> Message {
         conversation: None,
         question: Question::parse(question).unwrap(),
         filter: Filter::default(),
+        client_id: None,
     };
     desk.coach
         .ask(desk.user, asked, sender, CancellationToken::new())

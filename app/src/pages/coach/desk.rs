@@ -9,7 +9,7 @@
 use super::{Place, Stored, Summaries, exchange::Exchange, narrowing::Choice};
 use crate::{
     browser::{
-        offline,
+        offline::{self, Left},
         socket::{CoachLine, LineEvent},
     },
     error::{AppError, ErrorKind},
@@ -18,12 +18,14 @@ use crate::{
             Author, Citation, ClientMessage, CoachEvent, Message, MessageState, PagesSoFar,
             Passage, Question,
         },
+        filter::Filter,
         id::{ConversationId, MessageId},
     },
 };
 use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use std::time::Duration;
+use wasm_bindgen_futures::spawn_local;
 
 /// How often a conversation whose last answer is not finished is read again: after a reload in the
 /// middle of an answer the server needs a moment to file what there is of it.
@@ -106,6 +108,10 @@ pub struct Desk {
     /// Whether script is running: nothing can be asked before.
     pub awake: RwSignal<bool>,
     line: StoredValue<Option<CoachLine>>,
+    /// The last question, until the server has taken it up: sent again, it bears the same id.
+    unheard: StoredValue<Option<ClientMessage>>,
+    /// Whether the question under way is such a one.
+    sent_again: StoredValue<bool>,
     /// Whether the server may know more of this conversation than the page does.
     stale: StoredValue<bool>,
     /// Times the conversation may still be read again for its unfinished answer.
@@ -142,6 +148,8 @@ impl Desk {
             hinted: RwSignal::default(),
             awake: RwSignal::new(false),
             line: StoredValue::new(None),
+            unheard: StoredValue::new(None),
+            sent_again: StoredValue::new(false),
             stale: StoredValue::new(false),
             looks: StoredValue::new(LOOKS),
             navigate: Callback::new(move |(path, replace): (String, bool)| {
@@ -234,22 +242,17 @@ impl Desk {
                     return false;
                 }
             };
-        if offline::leave_question(
-            self.conversation.get_untracked(),
-            question.as_str(),
-            &filter,
-        ) {
-            self.problem.set(None);
-            return true;
-        }
-        let sent = self.line.get_value().is_some_and(|line| {
-            line.send(&ClientMessage::UserMessage {
-                conversation_id: self.conversation.get_untracked(),
-                content: question.as_str().to_owned(),
-                filter,
-            })
-        });
-        if !sent {
+        let Some(line) = self.line.get_value() else {
+            self.problem.set(Some(unreachable()));
+            return false;
+        };
+        let message = self.message(&question, filter);
+        let is_again = self.unheard.get_value().as_ref() == Some(&message);
+        self.sent_again.set_value(is_again);
+        self.unheard.set_value(Some(message.clone()));
+        if let Some(left) = offline::leave_question(&message, line.is_open()) {
+            spawn_local(async move { self.placed(left.await, line, &message) });
+        } else if !line.send(&message) {
             self.problem.set(Some(unreachable()));
             return false;
         }
@@ -266,6 +269,50 @@ impl Desk {
         self.live.so_far.set(None);
         self.stage.set(Stage::Asking);
         true
+    }
+
+    /// The message of a question; the same words once more are the same question as long as nobody
+    /// knows whether the server has it.
+    fn message(self, question: &Question, filter: Filter) -> ClientMessage {
+        let with = |client_id| ClientMessage::UserMessage {
+            conversation_id: self.conversation.get_untracked(),
+            content: question.as_str().to_owned(),
+            filter: filter.clone(),
+            client_id,
+            user_id: None,
+        };
+        let last = self.unheard.get_value();
+        let again = match &last {
+            Some(ClientMessage::UserMessage { client_id, .. }) => with(*client_id),
+            _ => with(None),
+        };
+        if last.as_ref() == Some(&again) {
+            again
+        } else {
+            with(offline::client_id())
+        }
+    }
+
+    /// Goes on with a question that did not go out at once.
+    fn placed(self, left: Left, line: CoachLine, message: &ClientMessage) {
+        // She may have gone elsewhere meanwhile, or have the question back.
+        let is_awaited = self.stage.try_get_untracked() == Some(Stage::Asking)
+            && self.unheard.get_value().as_ref() == Some(message);
+        if !is_awaited {
+            return;
+        }
+        match left {
+            Left::Kept => {
+                self.unheard.set_value(None);
+                self.stage.set(Stage::Idle);
+            }
+            Left::Refused => self.give_back(),
+            Left::Reachable if line.send(message) => {}
+            Left::Reachable => {
+                self.give_back();
+                self.problem.set(Some(unreachable()));
+            }
+        }
     }
 
     /// Stops the answer; what has arrived stays.
@@ -391,6 +438,7 @@ impl Desk {
                 },
                 Stage::Asking,
             ) => {
+                self.unheard.set_value(None);
                 self.live.question.set(Some(*question));
                 self.live.answer_id.set(Some(answer_id));
                 self.live.provider.set(provider);
@@ -437,6 +485,10 @@ impl Desk {
         };
         self.stage.set(Stage::Idle);
         self.recent.update(|recent| recent.push(exchange));
+        if self.sent_again.get_value() {
+            // It stands there already, with what its answer was then.
+            self.reload();
+        }
     }
 
     /// What has arrived of an answer that the server could not store.

@@ -46,7 +46,9 @@ const EVERYWHERE: [(&str, &str); 5] = [
             `{\"type\": \"user_message\", \"conversation_id\": null, \"content\": \"...\"}`, \
             with a `filter` of `materials`, `tags` or `pages` if it is asked of some only; it sends \
             objects whose `type` is `context`, then `token` and `citation`, then one `complete` or \
-            `error`. `{\"type\": \"cancel\"}` stops the answer.\n\n\
+            `error`. `{\"type\": \"cancel\"}` stops the answer. A question may carry a `client_id`, a random \
+            UUID of yours: sent again under it, after a lost connection, it is neither stored nor counted \
+            again, and you get its answer. With a `user_id` it is refused unless it is that student's.\n\n\
             Errors are problem documents (RFC 9457) whose `detail` says what was wrong and what to do.",
         license(name = "MIT", identifier = "MIT"),
     ),
