@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, TestRunner};
 use std::collections::BTreeSet;
 
 /// Lives that are tried.
-const LIVES: u32 = 300;
+const LIVES: u32 = 800;
 /// Pages of the one document.
 const PAGES: u8 = 3;
 
