@@ -31,6 +31,11 @@ UPDATE events SET sha256 = unhex(substr(awards.natural_key, 10)) FROM awards
 WHERE events.kind = 'page' AND awards.user_id = events.user_id
   AND awards.awarded_at = events.occurred_at AND awards.natural_key LIKE 'finished:%';
 CREATE UNIQUE INDEX events_by_number ON events (user_id, number);
+-- A period is read without what lies before it.
+CREATE INDEX events_by_day ON events (user_id, local_date, number);
+
+-- The document that the session's last activity was about: what follows is its time.
+ALTER TABLE study_sessions ADD COLUMN material_id UUID;
 
 ALTER TABLE daily_activity ADD COLUMN materials_finished BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE daily_activity ADD COLUMN achievements BIGINT NOT NULL DEFAULT 0;
@@ -42,25 +47,32 @@ CREATE TABLE hourly_activity (
     user_id       UUID   NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     local_date    TEXT   NOT NULL,
     hour          BIGINT NOT NULL,
+    -- Of the date: 0 is Monday.
+    weekday       BIGINT NOT NULL,
     study_seconds BIGINT NOT NULL,
     PRIMARY KEY (user_id, local_date, hour)
 );
 
 -- Study time by document. It stays when the document is deleted, as the day's does.
 CREATE TABLE material_activity (
-    user_id       UUID   NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    local_date    TEXT   NOT NULL,
-    material_id   UUID   NOT NULL,
-    study_seconds BIGINT NOT NULL,
+    user_id       UUID    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    local_date    TEXT    NOT NULL,
+    material_id   UUID    NOT NULL,
+    study_seconds BIGINT  NOT NULL,
+    -- Whether something of it was read on this day; the last minute of the day before may reach into it.
+    opened        BOOLEAN NOT NULL,
     PRIMARY KEY (user_id, local_date, material_id)
 );
-CREATE INDEX material_activity_by_material ON material_activity (user_id, material_id, local_date);
+CREATE INDEX material_activity_by_material ON material_activity (user_id, material_id, local_date)
+WHERE opened;
 
 -- The documents that were ever read, each once: so many questions it takes to know which were read in
 -- a period, however often they were.
 CREATE TABLE opened_materials (
     user_id     UUID NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     material_id UUID NOT NULL,
+    -- The day on which every page of it had been on screen.
+    finished_on TEXT,
     PRIMARY KEY (user_id, material_id)
 );
 
@@ -87,7 +99,7 @@ CREATE TABLE cited_pages (
     times       BIGINT NOT NULL,
     PRIMARY KEY (material_id, page_number)
 );
-CREATE INDEX cited_pages_by_user ON cited_pages (user_id, times);
+CREATE INDEX cited_pages_by_user ON cited_pages (user_id, times DESC, material_id, page_number);
 INSERT INTO cited_pages (user_id, material_id, page_number, times)
 SELECT materials.user_id, materials.id, citations.page, count(*)
 FROM citations JOIN materials ON materials.id = citations.material_id
@@ -116,15 +128,37 @@ CREATE TRIGGER generations_cited_page_changed AFTER UPDATE ON cited_pages BEGIN
     ON CONFLICT (user_id) DO UPDATE SET activity = excluded.activity;
 END;
 
--- A question on which the materials said nothing.
+-- A question the materials could not answer: nothing was found, or nothing the answer could point to.
+-- Of old answers without any mark it is known; where marks lead nowhere, their documents may have gone.
 ALTER TABLE messages ADD COLUMN not_covered BOOLEAN NOT NULL DEFAULT FALSE;
-UPDATE messages SET not_covered = TRUE WHERE id IN (
+WITH answers AS (
     SELECT (SELECT question.id FROM messages AS question
             WHERE question.conversation_id = answer.conversation_id AND question.author = 'student'
               AND question.created_at <= answer.created_at
-            ORDER BY question.created_at DESC LIMIT 1)
+            ORDER BY question.created_at DESC LIMIT 1) AS question_id,
+           answer.text
     FROM messages AS answer
-    WHERE answer.author = 'coach' AND answer.text LIKE 'Your materials do not cover this%');
+    WHERE answer.author = 'coach' AND answer.state = 'complete')
+UPDATE messages SET not_covered = TRUE WHERE id IN (
+    SELECT question_id FROM answers
+    WHERE text LIKE 'Your materials do not cover this. %'
+       OR (text NOT LIKE 'Your materials do not cover this%' AND text NOT LIKE '%[%'));
+-- The same question was answered later, or asked again.
+WITH asked AS (
+    SELECT question.id, question.user_id, question.created_at, question.not_covered,
+           lower(trim(question.text)) AS words,
+           EXISTS (SELECT 1 FROM citations
+                   WHERE citations.material_id IS NOT NULL AND citations.message_id = (
+                       SELECT answer.id FROM messages AS answer
+                       WHERE answer.conversation_id = question.conversation_id
+                         AND answer.author = 'coach' AND answer.created_at >= question.created_at
+                       ORDER BY answer.created_at LIMIT 1)) AS is_answered
+    FROM messages AS question WHERE question.author = 'student')
+UPDATE messages SET not_covered = FALSE WHERE id IN (
+    SELECT open.id FROM asked AS open
+    JOIN asked AS later ON later.user_id = open.user_id AND later.words = open.words
+                       AND later.created_at > open.created_at
+    WHERE open.not_covered AND (later.not_covered OR later.is_answered));
 CREATE INDEX messages_not_covered ON messages (user_id, created_at) WHERE not_covered;
 
 CREATE TRIGGER generations_message_not_covered AFTER UPDATE OF not_covered ON messages BEGIN

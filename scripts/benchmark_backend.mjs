@@ -47,7 +47,14 @@ const WORLDS = [
   },
 ];
 
+/** Activities of one student in a year, for figures of it that must not take longer with more of them. */
+const YEARS = [20_000, 2_000_000];
+const YEAR_ROUTES = ["overview of a year", "heatmap", "gamification"];
+/** How much more the busier year may cost. */
+const YEARS_APART = 1.2;
+
 const PATHS = {
+  "overview of a year": "/api/analytics/learning/overview?days=365",
   materials: "/api/materials/",
   overview: "/api/analytics/learning/overview?days=30",
   heatmap: "/api/analytics/learning/heatmap?days=365",
@@ -267,6 +274,36 @@ async function faults(dataDir, world, redis) {
   return found;
 }
 
+/** Fills a folder with a world's database. Answers with its tokens and questions. */
+async function seeded(dataDir, options) {
+  const { stdout } = await run(program, ["seed", dataDir, ...options], { maxBuffer: 64 << 20, cwd: folder });
+  return JSON.parse(stdout.trim().split("\n").at(-1));
+}
+
+/** The figures of a year, by how busy it was: measured in turn, so that both meet the same machine. */
+async function years() {
+  const worlds = [];
+  const found = [];
+  try {
+    for (const activities of YEARS) {
+      const dataDir = path.join(folder, `year${activities}`);
+      console.error(`seeding: a year of ${activities.toLocaleString("en")} activities`);
+      const world = await seeded(dataDir, ["--activities", String(activities)]);
+      world.name = `a year of ${activities} activities`;
+      worlds.push({ world, server: await startServer(dataDir, folder, { CACHE: "off" }) });
+    }
+    for (const route of YEAR_ROUTES) {
+      const costs = [];
+      for (const { world, server } of worlds) costs.push((await measure(server, world, route, "off", 1, folder)).cpu_ms);
+      found.push({ route, cpu_ms: costs, ratio: costs[1] / costs[0] });
+      console.error(`${route}: ${costs.map((cost) => cost.toFixed(3)).join(" and ")} ms CPU`);
+    }
+  } finally {
+    for (const { server } of worlds) await stop(server.child);
+  }
+  return found;
+}
+
 async function peer(passages) {
   if (!python) return null;
   try {
@@ -282,6 +319,7 @@ async function peer(passages) {
 const rows = [];
 const peers = [];
 let failures = [];
+let busy = [];
 const folder = await mkdtemp(path.join(os.tmpdir(), "studyin-bench-"));
 const redis = await startRedis(folder);
 try {
@@ -289,8 +327,7 @@ try {
   for (const [number, world] of WORLDS.entries()) {
     const dataDir = path.join(folder, `world${number}`);
     console.error(`seeding: ${world.name}`);
-    const { stdout } = await run(program, ["seed", dataDir, ...world.seed], { maxBuffer: 64 << 20, cwd: folder });
-    Object.assign(world, JSON.parse(stdout.trim().split("\n").at(-1)));
+    Object.assign(world, await seeded(dataDir, world.seed));
     for (const [cache, settings] of Object.entries(caches)) {
       const server = await startServer(dataDir, folder, settings);
       try {
@@ -313,6 +350,7 @@ try {
     if (figures) peers.push({ passages: world.passages, ...figures });
     await rm(dataDir, { recursive: true, force: true });
   }
+  busy = await years();
 } finally {
   if (redis) await stop(redis.child);
   await rm(folder, { recursive: true, force: true });
@@ -342,6 +380,13 @@ for (const world of WORLDS) {
     }
   }
 }
+const [few, many] = YEARS.map((activities) => activities.toLocaleString("en"));
+out.push("", `## Figures of a year of ${few} and of ${many} activities, without caches`, "");
+out.push(`| request | CPU, ms: ${few} | ${many} | ratio | goal |`, "|---|--:|--:|--:|--:|");
+for (const one of busy) {
+  const costs = one.cpu_ms.map((cost) => cost.toFixed(3));
+  out.push(`| ${one.route} | ${costs.join(" | ")} | ${one.ratio.toFixed(2)} | ${YEARS_APART} |`);
+}
 if (peers.length > 0) {
   out.push("", "## The same search through Chroma, filtered by student, one at a time, without HTTP", "");
   out.push("| passages of the student | p50, ms | p99, ms | queries/s | CPU, ms |", "|--:|--:|--:|--:|--:|");
@@ -360,6 +405,6 @@ if (failures.length > 0) {
 }
 await mkdir("target/bench", { recursive: true });
 await writeFile("target/bench/backend.md", `${out.join("\n")}\n`);
-await writeFile("target/bench/backend.json", `${JSON.stringify({ machine, rows, faults: failures, chroma: peers }, null, 1)}\n`);
+await writeFile("target/bench/backend.json", `${JSON.stringify({ machine, rows, years: busy, faults: failures, chroma: peers }, null, 1)}\n`);
 console.log(out.join("\n"));
 console.log("\nwritten to target/bench/backend.md and backend.json");

@@ -176,7 +176,7 @@ fn share(minutes: u32, busiest: u32) -> i64 {
 
 /// The step of a day's colour.
 fn step(day: &DayActivity) -> i64 {
-    if day.frozen {
+    if day.frozen && day.minutes == 0 {
         return FROZEN;
     }
     let reached = HEAT_STEPS.iter().filter(|least| day.minutes >= **least);
@@ -189,14 +189,35 @@ fn weeks(first: NaiveDate, last: NaiveDate) -> u32 {
     (first.weekday().num_days_from_monday() + days) / 7 + 1
 }
 
-/// A day in words.
+/// A day in words: what was done on it, and whether a freeze bridged it.
 fn said(day: &DayActivity) -> String {
     let date = label::date(day.date);
-    if day.frozen {
-        return date + "\nA freeze kept the streak";
+    let freeze = if day.frozen {
+        "\nA freeze kept the streak"
+    } else {
+        ""
+    };
+    if day.frozen && day.activities == 0 && day.minutes == 0 && day.xp == 0 {
+        return date + freeze;
     }
+    let activities = match day.activities {
+        1 => "1 activity".to_owned(),
+        activities => activities.to_string() + " activities",
+    };
     let minutes = label::count(u64::from(day.minutes), "minute");
-    [&date, "\n", &minutes, ", ", &day.xp.to_string(), " XP"].concat()
+    let xp = day.xp.to_string();
+    [
+        &date,
+        "\n",
+        &activities,
+        ", ",
+        &minutes,
+        ", ",
+        &xp,
+        " XP",
+        freeze,
+    ]
+    .concat()
 }
 
 fn text_of(chart: &Chart) -> String {
@@ -241,10 +262,31 @@ mod tests {
         assert_eq!(
             chart["series"][0]["data"],
             json!([
-                ["2026-03-02", "2 Mar 2026\n0 minutes, 15 XP", 0],
-                ["2026-03-03", "3 Mar 2026\nA freeze kept the streak", 5],
-                ["2026-03-04", "4 Mar 2026\n20 minutes, 15 XP", 2],
+                ["2026-03-02", "2 Mar 2026\n1 activity, 0 minutes, 15 XP", 0],
+                [
+                    "2026-03-03",
+                    "3 Mar 2026\n1 activity, 10 minutes, 15 XP\nA freeze kept the streak",
+                    1
+                ],
+                ["2026-03-04", "4 Mar 2026\n1 activity, 20 minutes, 15 XP", 2],
             ])
+        );
+    }
+
+    #[test]
+    fn a_frozen_day_on_which_nothing_was_done_says_only_that() {
+        let mut day = DayActivity {
+            activities: 0,
+            xp: 0,
+            frozen: true,
+            ..days(1)[0]
+        };
+        assert_eq!(said(&day), "2 Mar 2026\nA freeze kept the streak");
+        assert_eq!(step(&day), FROZEN);
+        day.activities = 2;
+        assert_eq!(
+            said(&day),
+            "2 Mar 2026\n2 activities, 0 minutes, 0 XP\nA freeze kept the streak"
         );
     }
 

@@ -48,3 +48,29 @@ test("a reader says that somebody reads, falls silent without input, and goes on
   await page.clock.runFor(31_000);
   await expect.poll(beats).toBe(3);
 });
+
+test.describe("when the word that a page was read is lost", () => {
+  test.use({ expectedErrors: [/Failed to load resource/] });
+
+  test("it is said again with the next heartbeat, and no more once it has arrived", async ({ student }) => {
+    const { page } = student;
+    const row = await student.upload();
+    const address = (await row.getByRole("link").first().getAttribute("href")) ?? "";
+    let told = 0;
+    await page.route("**/record_page_read", (route) => {
+      told += 1;
+      return told === 1 ? route.fulfill({ status: 503 }) : route.continue();
+    });
+    await page.clock.install();
+    await page.goto(address);
+    await hydrated(page);
+    const lost = page.waitForResponse(/record_page_read/);
+    await page.clock.runFor(4_000);
+    await lost;
+    await page.mouse.move(300, 300);
+    await page.clock.runFor(30_000);
+    await expect.poll(() => told).toBe(2);
+    await page.clock.runFor(60_000);
+    expect(told).toBe(2);
+  });
+});

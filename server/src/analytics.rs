@@ -29,7 +29,8 @@ use crate::{
 use achievements::Tally;
 use app::model::{
     analytics::{
-        Achievement, DayActivity, More, Overview, Progress, Standing, TOP_MAX, UNANSWERED_MAX,
+        Achievement, CitedPage, DayActivity, More, Overview, Progress, Standing, TOP_MAX,
+        UNANSWERED_MAX, UnansweredQuestion,
     },
     id::{MaterialId, MessageId, UserId},
 };
@@ -40,6 +41,9 @@ use std::sync::Arc;
 
 /// Longest period that can be asked for, in days: a year is what the calendar shows.
 pub const DAYS_MAX: u32 = 365;
+/// Longest list that is taken along, in rows: they are read at once, and nobody has that many pages
+/// cited or questions open.
+const LISTED_MAX: i64 = 10_000;
 
 /// Something a student does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +77,23 @@ impl From<sqlx::Error> for AnalyticsError {
     }
 }
 
+/// All figures of a period.
+#[derive(Debug)]
+pub struct Whole {
+    /// Its first day; the last is today.
+    pub first: NaiveDate,
+    pub overview: Overview,
+    /// Oldest first, the empty ones too.
+    pub days: Vec<(Day, DayActivity)>,
+    /// Whole minutes by weekday (Monday first) and hour.
+    pub hours: [[u32; 24]; 7],
+    /// Documents with their titles, if they are still there, and seconds of reading.
+    pub materials: Vec<(MaterialId, Option<String>, i64)>,
+    pub cited_pages: Vec<CitedPage>,
+    pub unanswered: Vec<UnansweredQuestion>,
+    pub achievements: Vec<Achievement>,
+}
+
 /// Records activities and answers with figures.
 pub struct Analytics {
     db: Db,
@@ -92,8 +113,9 @@ impl Analytics {
     /// # Errors
     /// [`AnalyticsError::NotFound`] for a page that does not exist or is not the student's.
     pub async fn record(&self, user: UserId, what: Activity) -> Result<(), AnalyticsError> {
-        let now = self.clock.now();
         let mut tx = self.db.write().await?;
+        // Writers wait for each other, and what is recorded first must not seem to have come later.
+        let now = self.clock.now();
         let zone = activity::time_zone_in(&mut tx, user)
             .await?
             .ok_or(AnalyticsError::NotFound)?;
@@ -124,8 +146,39 @@ impl Analytics {
     pub async fn overview(&self, user: UserId, days: u32) -> Result<Overview, AnalyticsError> {
         let days = days.clamp(1, DAYS_MAX);
         let (history, today) = self.history(user).await?;
+        self.overview_of(user, &history, today, days).await
+    }
+
+    async fn overview_of(
+        &self,
+        user: UserId,
+        history: &[Day],
+        today: NaiveDate,
+        days: u32,
+    ) -> Result<Overview, AnalyticsError> {
         let opened = stored::opened(&self.db, user, figures::periods(today, days)).await?;
-        Ok(figures::overview(&history, today, days, opened))
+        Ok(figures::overview(history, today, days, opened))
+    }
+
+    /// All figures of the last `days` days, or of all there are; lists have [`LISTED_MAX`] rows.
+    ///
+    /// # Errors
+    /// When the database fails or the account is gone.
+    pub async fn whole(&self, user: UserId, days: Option<u32>) -> Result<Whole, AnalyticsError> {
+        let (history, today) = self.history(user).await?;
+        let days = days.unwrap_or_else(|| figures::all_days(&history, today));
+        let [period, _] = figures::periods(today, days);
+        let hours = stored::hours(&self.db, user, period).await?;
+        Ok(Whole {
+            first: period.0,
+            overview: self.overview_of(user, &history, today, days).await?,
+            days: figures::each_day(&history, today, days),
+            hours: figures::hours(&hours),
+            materials: stored::materials(&self.db, user, period).await?,
+            cited_pages: stored::cited_pages(&self.db, user, LISTED_MAX).await?,
+            unanswered: stored::unanswered(&self.db, user, LISTED_MAX).await?,
+            achievements: self.achievements(user).await?,
+        })
     }
 
     /// Every one of the last `days` days, oldest first, today last.
@@ -226,30 +279,35 @@ async fn deed(tx: &mut Write, user: UserId, what: Activity) -> Result<Deed, Anal
             sha256: Some(sha256),
         },
         Activity::PageRead { material, page } => {
-            must_have(tx, user, material, page).await?;
-            activity::see_page(tx, user, material, page).await?;
+            let finishes = see(tx, user, material, page).await?;
             Deed::PageRead {
                 material,
                 page,
-                finishes: activity::finishes(tx, user, material).await?,
+                finishes,
             }
         }
         Activity::Reading { material, page } => {
-            must_have(tx, user, material, page).await?;
-            Deed::Reading { material, page }
+            let finishes = see(tx, user, material, page).await?;
+            Deed::Reading {
+                material,
+                page,
+                finishes,
+            }
         }
     })
 }
 
-async fn must_have(
+/// Keeps that a page has been on screen. Answers the document's bytes when that was the last thing
+/// needed to have finished it: while it was still being read out of its file, no page could be the last.
+async fn see(
     tx: &mut Write,
     user: UserId,
     material: MaterialId,
     page: u32,
-) -> Result<(), AnalyticsError> {
-    if activity::has_page(tx, user, material, page).await? {
-        Ok(())
-    } else {
-        Err(AnalyticsError::NotFound)
+) -> Result<Option<Sha256>, AnalyticsError> {
+    if !activity::has_page(tx, user, material, page).await? {
+        return Err(AnalyticsError::NotFound);
     }
+    activity::see_page(tx, user, material, page).await?;
+    Ok(activity::finishes(tx, user, material).await?)
 }

@@ -205,7 +205,6 @@ impl Coach {
         };
 
         let mut citations = Vec::new();
-        let not_covered = trouble.is_none() && sources.is_empty();
         let ending = if listener.tell(context).await.is_err() {
             Ending::Cancelled
         } else if let Some(error) = trouble {
@@ -239,12 +238,7 @@ impl Coach {
         };
         let problem = error.as_ref().map(|error| error.message.clone());
         let mut message = recording
-            .end(
-                state,
-                problem,
-                citations,
-                not_covered.then_some(question.id),
-            )
+            .end(state, problem, citations, question.id)
             .await
             .map_err(|error| services::store_error(&error))?;
         self.changes

@@ -144,12 +144,12 @@ impl Db {
         Ok(())
     }
 
-    /// Makes writes of a test quick: they need not outlive the machine.
-    #[cfg(test)]
+    /// Makes writes quick that need not outlive the machine: those of a test, or of a benchmark's
+    /// database, whose indexes have to stay in memory while millions of rows come.
     pub async fn forget_durability(&self) -> Stored<()> {
-        sqlx::query("PRAGMA synchronous = OFF")
-            .execute(&self.writer)
-            .await?;
+        for pragma in ["PRAGMA synchronous = OFF", "PRAGMA cache_size = -262144"] {
+            sqlx::query::<Sqlite>(pragma).execute(&self.writer).await?;
+        }
         Ok(())
     }
 

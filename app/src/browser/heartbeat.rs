@@ -41,18 +41,28 @@ struct State {
     document: Document,
     /// The heartbeat as JSON.
     beat: String,
-    on_read: Box<dyn Fn()>,
+    on_read: Box<dyn Fn(Told)>,
     /// When the last input was, in milliseconds since 1970. Opening the page is one.
     last_input: Cell<f64>,
     beating: Cell<Option<IntervalHandle>>,
     /// Runs until the page has been on screen for long enough.
     until_read: Cell<Option<TimeoutHandle>>,
     is_read: Cell<bool>,
+    /// Whether the server has been told that it is.
+    is_told: Told,
 }
+
+/// True once it has been told that a page was read; whoever told it in vain sets it to false again, and
+/// is called once more with the next heartbeat.
+pub type Told = Rc<Cell<bool>>;
 
 /// Follows the reading of a page from now on; `on_read` is called once it has been read. To be called
 /// in an effect; `None` outside of a browser.
-pub fn follow(material: MaterialId, page: u32, on_read: impl Fn() + 'static) -> Option<Reading> {
+pub fn follow(
+    material: MaterialId,
+    page: u32,
+    on_read: impl Fn(Told) + 'static,
+) -> Option<Reading> {
     let window = web_sys::window()?;
     let document = window.document()?;
     let beat = [
@@ -71,6 +81,7 @@ pub fn follow(material: MaterialId, page: u32, on_read: impl Fn() + 'static) -> 
         beating: Cell::default(),
         until_read: Cell::default(),
         is_read: Cell::default(),
+        is_told: Told::default(),
     });
     let heard = Rc::clone(&state);
     let on_event = Closure::<dyn Fn(Event)>::new(move |event: Event| {
@@ -141,7 +152,7 @@ impl State {
             let state = Rc::clone(self);
             let read = move || {
                 state.is_read.set(true);
-                (state.on_read)();
+                state.tell();
             };
             set_timeout_with_handle(read, READ_AFTER).ok()
         });
@@ -151,8 +162,18 @@ impl State {
     fn tick(&self) {
         if self.is_attended() {
             self.send();
+            if self.is_read.get() {
+                self.tell();
+            }
         } else {
             self.stop();
+        }
+    }
+
+    /// Says that the page has been read, unless that was said before.
+    fn tell(&self) {
+        if !self.is_told.replace(true) {
+            (self.on_read)(Rc::clone(&self.is_told));
         }
     }
 

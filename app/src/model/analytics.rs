@@ -26,10 +26,11 @@ pub struct PeriodFigures {
     pub mean_minutes: u32,
     /// Different documents of which something was read in the reader.
     pub materials_opened: u32,
-    /// Documents whose last unseen page was read: every page has now been on screen. The same bytes
-    /// count once, also when they are deleted and added again.
+    /// Documents of which every page has now been on screen. The same bytes count once, also when they
+    /// are deleted and added again.
     pub materials_finished: u32,
-    /// Finished of opened, in percent; `None` when nothing was opened.
+    /// Of the documents opened, those that were finished at the period's end, in percent; `None` when
+    /// nothing was opened.
     pub completion_percent: Option<u32>,
     /// Questions asked.
     pub questions: u32,
@@ -122,7 +123,7 @@ pub struct More {
     pub other_minutes: u32,
     /// The [`TOP_MAX`] pages the coach's answers point to most often, over all time.
     pub cited_pages: Vec<CitedPage>,
-    /// The latest [`UNANSWERED_MAX`] questions on which the materials said nothing, newest first.
+    /// The latest [`UNANSWERED_MAX`] questions that the materials could not answer, newest first.
     pub unanswered: Vec<UnansweredQuestion>,
 }
 
@@ -145,7 +146,8 @@ pub struct CitedPage {
     pub times: u32,
 }
 
-/// A question on which the materials said nothing.
+/// A question that was asked when nothing was still to be read, and for which nothing was found, or
+/// nothing that its answer could point to. It is one no longer when the same one is answered later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnansweredQuestion {
     pub text: String,

@@ -26,12 +26,15 @@ use figures::figures;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{LazyRoute, hooks::use_location, lazy_route};
+use std::{cell::Cell, rc::Rc};
 use table::{calendar_table, hours_table, xp_table};
 
 /// The periods the switch offers, in days.
 const PERIODS: [u32; 4] = [7, 30, 90, 365];
 /// The period of an address that names none.
 const PERIOD_USUAL: u32 = 30;
+/// The longest period there is.
+const PERIOD_MAX: u32 = 365;
 
 /// The analytics page.
 pub struct AnalyticsRoute;
@@ -86,13 +89,14 @@ fn period() -> Memo<u32> {
         {
             return before.copied().unwrap_or(PERIOD_USUAL);
         }
-        location.query.with(|query| {
-            query
-                .get_str("days")
-                .and_then(|days| days.parse().ok())
-                .unwrap_or(PERIOD_USUAL)
-        })
+        location.query.with(|query| days_of(query.get_str("days")))
     })
+}
+
+/// The days an address names, brought into the bounds of a period.
+fn days_of(text: Option<&str>) -> u32 {
+    let days: Option<u32> = text.and_then(|days| days.parse().ok());
+    days.map_or(PERIOD_USUAL, |days| days.clamp(1, PERIOD_MAX))
 }
 
 #[component]
@@ -125,6 +129,9 @@ fn Report(page: AnalyticsPage) -> impl IntoView {
             {move || page.with(|page| figures(&page.overview))}
             <ChartFigure
                 title="Study days"
+                meaning="Each square is a day of your own calendar, the darker the longer you studied. An \
+                         activity is a question, a new document or a page read. A freeze bridges one missed \
+                         day in each week, so that your streak goes on."
                 page
                 testid="calendar-chart"
                 option=|page: &AnalyticsPage| page.calendar_chart.clone()
@@ -134,6 +141,7 @@ fn Report(page: AnalyticsPage) -> impl IntoView {
             />
             <ChartFigure
                 title="XP"
+                meaning="The bars are the XP of each day, the line is what they add up to over all time."
                 page
                 testid="xp-chart"
                 option=|page: &AnalyticsPage| page.xp_chart.clone()
@@ -143,6 +151,8 @@ fn Report(page: AnalyticsPage) -> impl IntoView {
             />
             <ChartFigure
                 title="Hours of the week"
+                meaning="Each square is an hour of your week, all weeks of the period together. The darker, \
+                         the longer you studied in it; the darkest is near your busiest hour."
                 page
                 testid="hours-chart"
                 option=|page: &AnalyticsPage| page.hours_chart.clone()
@@ -223,21 +233,94 @@ fn said_of_hours(page: &AnalyticsPage) -> String {
     }
 }
 
-/// Reads the figures again whenever the account's activity or its conversations move.
+/// Reads the figures again whenever something moves them, and after a break in the connection. One
+/// reading at a time: what moves meanwhile is read once after it, so that no older figures can come last.
 fn follow(page: RwSignal<AnalyticsPage>) {
     let follower = Kept::empty();
     Effect::new(move |_| {
-        let opened = events::follow(&["activity", "conversation", "resync"], move |_, _| {
-            leptos::task::spawn_local(async move {
-                let Some(days) = page.try_with_untracked(|page| page.overview.days) else {
-                    return;
-                };
-                // What cannot be read now is read at the next activity.
-                if let Ok(fresh) = analytics(days).await {
-                    page.try_set(fresh);
-                }
-            });
+        let names = [
+            "hello",
+            "resync",
+            "activity",
+            "conversation",
+            "conversation_deleted",
+            "material_deleted",
+        ];
+        let (connected_before, news) = (Cell::new(false), Rc::new(News::default()));
+        let opened = events::follow(&names, move |name, _| {
+            // The page came with its figures.
+            if name == "hello" && !connected_before.replace(true) {
+                return;
+            }
+            let news = Rc::clone(&news);
+            if news.heard() {
+                leptos::task::spawn_local(async move {
+                    while news.take() {
+                        let Some(days) = page.try_with_untracked(|page| page.overview.days) else {
+                            return;
+                        };
+                        // What cannot be read now is read at the next activity.
+                        if let Ok(fresh) = analytics(days).await {
+                            page.try_set(fresh);
+                        }
+                    }
+                });
+            }
         });
         follower.keep(opened);
     });
+}
+
+/// Whether there is something to read, and whether somebody is reading.
+#[derive(Default)]
+struct News {
+    is_fresh: Cell<bool>,
+    is_read: Cell<bool>,
+}
+
+impl News {
+    /// Something has moved. True when somebody has to begin to read.
+    fn heard(&self) -> bool {
+        self.is_fresh.set(true);
+        !self.is_read.replace(true)
+    }
+
+    /// True when there is something to read; else the reader is done.
+    fn take(&self) -> bool {
+        let is_fresh = self.is_fresh.replace(false);
+        self.is_read.set(is_fresh);
+        is_fresh
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_names_a_period_within_its_bounds() {
+        for (text, expected) in [
+            (None, 30),
+            (Some("7"), 7),
+            (Some("365"), 365),
+            (Some("0"), 1),
+            (Some("366"), 365),
+            (Some("4000"), 365),
+            (Some("a week"), 30),
+            (Some("-7"), 30),
+        ] {
+            assert_eq!(days_of(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn news_that_come_while_somebody_reads_are_read_once_after_it() {
+        let news = News::default();
+        assert!(news.heard());
+        assert!(news.take());
+        assert!(!news.heard() && !news.heard(), "somebody is reading");
+        assert!(news.take());
+        assert!(!news.take());
+        assert!(news.heard(), "and has ended");
+    }
 }

@@ -8,7 +8,7 @@ use app::model::{
     analytics::{DayActivity, MaterialTime, Overview, PeriodFigures, Standing},
     id::MaterialId,
 };
-use chrono::{Datelike as _, Days, NaiveDate};
+use chrono::{Days, NaiveDate};
 
 /// What happened on one local day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,12 +44,11 @@ const fn whole_minutes(seconds: u32) -> u32 {
     seconds / 60
 }
 
-/// The days up to `today` that count for the streak. `history` is in ascending order, as
-/// everywhere here.
-pub fn streak_days(history: &[Day], today: NaiveDate) -> Vec<NaiveDate> {
+/// The days that count for the streak. `history` is in ascending order, as everywhere here.
+pub fn counted_days(history: &[Day]) -> Vec<NaiveDate> {
     history
         .iter()
-        .filter(|day| day.date <= today && day.counts_for_streak())
+        .filter(|day| day.counts_for_streak())
         .map(|day| day.date)
         .collect()
 }
@@ -61,7 +60,7 @@ pub fn standing(history: &[Day], today: NaiveDate) -> Standing {
 
 /// The streak as it stood on a day.
 fn streak_on(history: &[Day], today: NaiveDate) -> Streak {
-    streak::of(&streak_days(history, today), today)
+    streak::of(&counted_days(history), today)
 }
 
 fn standing_with(history: &[Day], today: NaiveDate, streak: &Streak) -> Standing {
@@ -80,11 +79,12 @@ fn standing_with(history: &[Day], today: NaiveDate, streak: &Streak) -> Standing
     }
 }
 
-/// Different documents that were read in a period, and in the one before it.
+/// Different documents of which something was read in a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Opened {
-    pub current: u32,
-    pub before: u32,
+    pub materials: u32,
+    /// Those of them that were finished when it ended.
+    pub finished: u32,
 }
 
 /// The two periods of an overview: the one of `days` days that ends with `today`, and the one before
@@ -95,19 +95,14 @@ pub fn periods(today: NaiveDate, days: u32) -> [(NaiveDate, NaiveDate); 2] {
     [(first, today), (first_day(last_before, days), last_before)]
 }
 
-/// Figures of the `days` days that end with `today`, and of as many before.
-pub fn overview(history: &[Day], today: NaiveDate, days: u32, opened: Opened) -> Overview {
+/// Figures of the `days` days that end with `today`, and of as many before; `opened` likewise.
+pub fn overview(history: &[Day], today: NaiveDate, days: u32, opened: [Opened; 2]) -> Overview {
     let [current, before] = periods(today, days);
     let streak = streak_on(history, today);
     Overview {
         days,
-        current: period(history, current, opened.current, &streak),
-        before: period(
-            history,
-            before,
-            opened.before,
-            &streak_on(history, before.1),
-        ),
+        current: period(history, current, opened[0], &streak),
+        before: period(history, before, opened[1], &streak),
         standing: standing_with(history, today, &streak),
         has_activity: history.iter().any(|day| day.activities > 0),
     }
@@ -117,7 +112,7 @@ pub fn overview(history: &[Day], today: NaiveDate, days: u32, opened: Opened) ->
 fn period(
     history: &[Day],
     (first, last): (NaiveDate, NaiveDate),
-    opened: u32,
+    opened: Opened,
     streak: &Streak,
 ) -> PeriodFigures {
     let begin = history.partition_point(|day| day.date < first);
@@ -125,24 +120,23 @@ fn period(
     let (until, period) = (&history[..end], &history[begin.min(end)..end]);
     let study_sessions = sum(period, |day| day.study_sessions);
     let minutes = whole_minutes(sum(period, |day| day.study_seconds));
-    let materials_finished = sum(period, |day| day.materials_finished);
     PeriodFigures {
         study_sessions,
         minutes,
         mean_minutes: minutes.checked_div(study_sessions).unwrap_or_default(),
-        materials_opened: opened,
-        materials_finished,
-        completion_percent: materials_finished
+        materials_opened: opened.materials,
+        materials_finished: sum(period, |day| day.materials_finished),
+        completion_percent: opened
+            .finished
             .saturating_mul(100)
-            .checked_div(opened)
-            .map(|percent| percent.min(100)),
+            .checked_div(opened.materials),
         questions: sum(period, |day| day.questions),
         materials_added: sum(period, |day| day.materials_added),
         pages_read: sum(period, |day| day.pages_read),
         xp: sum(period, |day| day.xp),
         level: rules::level(sum(until, |day| day.xp)),
-        current_streak_days: streak.current,
-        longest_streak_days: streak.longest,
+        current_streak_days: streak.on(last),
+        longest_streak_days: streak.longest_on(last),
         active_days: sum(period, |day| u32::from(day.activities > 0)),
         achievements: sum(period, |day| day.achievements),
     }
@@ -150,14 +144,14 @@ fn period(
 
 /// Each of the `days` days that end with `today`, oldest first, the empty ones too.
 pub fn days(history: &[Day], today: NaiveDate, days: u32) -> Vec<DayActivity> {
+    let each = each_day(history, today, days);
+    each.into_iter().map(|(_, activity)| activity).collect()
+}
+
+/// The same, beside all that was counted on the day.
+pub fn each_day(history: &[Day], today: NaiveDate, days: u32) -> Vec<(Day, DayActivity)> {
     let first = first_day(today, days);
-    let counted = streak_days(history, today);
-    let streak = streak::of(&counted, today);
-    let streak_at = |date: NaiveDate| {
-        let first = *counted.first()?;
-        let nth = usize::try_from((date - first).num_days()).ok()?;
-        streak.history.get(nth).copied()
-    };
+    let streak = streak_on(history, today);
     let begin = history.partition_point(|day| day.date < first);
     let (earlier, rest) = history.split_at(begin);
     let mut xp_total = sum(earlier, |day| day.xp);
@@ -171,29 +165,36 @@ pub fn days(history: &[Day], today: NaiveDate, days: u32) -> Vec<DayActivity> {
                 .copied()
                 .unwrap_or_default();
             xp_total = xp_total.saturating_add(day.xp);
-            DayActivity {
+            let activity = DayActivity {
                 date,
                 activities: day.activities,
                 minutes: day.minutes(),
                 xp: day.xp,
                 xp_total,
                 frozen: streak.frozen.binary_search(&date).is_ok(),
-                streak_days: streak_at(date).unwrap_or_default(),
-            }
+                streak_days: streak.on(date),
+            };
+            (day, activity)
         })
         .collect()
 }
 
-/// Whole minutes by weekday (Monday first) and hour, from seconds by date and hour.
-pub fn hours(stretches: &[(NaiveDate, u32, i64)]) -> [[u32; 24]; 7] {
-    let mut seconds = [[0_i64; 24]; 7];
-    for (date, hour, gained) in stretches {
-        let weekday = seconds.get_mut(date.weekday().num_days_from_monday() as usize);
-        if let Some(cell) = weekday.and_then(|hours| hours.get_mut(*hour as usize)) {
-            *cell += gained;
+/// The days from the first with anything on it to `today`, at least one.
+pub fn all_days(history: &[Day], today: NaiveDate) -> u32 {
+    let first = history.first().map_or(today, |day| day.date.min(today));
+    u32::try_from((today - first).num_days() + 1).unwrap_or(1)
+}
+
+/// Whole minutes by weekday (Monday first) and hour, from seconds by weekday (Monday is 0) and hour.
+pub fn hours(seconds: &[(u32, u32, i64)]) -> [[u32; 24]; 7] {
+    let mut minutes = [[0; 24]; 7];
+    for (weekday, hour, seconds) in seconds {
+        let hours = minutes.get_mut(*weekday as usize);
+        if let Some(cell) = hours.and_then(|hours| hours.get_mut(*hour as usize)) {
+            *cell = minutes_of(*seconds);
         }
     }
-    seconds.map(|hours| hours.map(minutes_of))
+    minutes
 }
 
 /// The documents read longest, and the minutes of all others, from seconds by document, the longest
@@ -290,12 +291,11 @@ mod tests {
     #[test]
     fn an_overview_counts_its_period_and_the_one_before_it() {
         let opened = Opened {
-            current: 3,
-            before: 0,
+            materials: 3,
+            finished: 1,
         };
-        let mut history = history();
-        history[3].materials_finished = 1;
-        let overview = overview(&history, date("2026-03-06"), 2, opened);
+        let opened = [opened, Opened::default()];
+        let overview = overview(&history(), date("2026-03-06"), 2, opened);
         let (current, before) = (overview.current, overview.before);
         assert_eq!(
             (current.xp, current.active_days, current.minutes),
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_new_account_stands_at_level_one_with_nothing() {
-        let overview = overview(&[], date("2026-03-06"), 365, Opened::default());
+        let overview = overview(&[], date("2026-03-06"), 365, Default::default());
         assert!(!overview.has_activity);
         assert_eq!(overview.standing.level, 1);
         assert_eq!(overview.standing.next_level_at_xp, 100);
@@ -329,14 +329,43 @@ mod tests {
     }
 
     #[test]
-    fn hours_are_summed_by_weekday() {
-        let monday = date("2026-03-02");
-        let stretches = [
-            (monday, 9, 90),
-            (monday + Days::new(7), 9, 90),
-            (monday + Days::new(6), 23, 60),
+    fn a_period_that_is_over_ended_with_a_missed_day() {
+        let counted = |text: &str| day(text, 300, 0, 10);
+        let history = [
+            counted("2026-03-02"),
+            counted("2026-03-03"),
+            counted("2026-03-05"),
+            counted("2026-03-09"),
         ];
-        let hours = hours(&stretches);
+        let figures = |today: &str| {
+            let overview = overview(&history, date(today), 1, Default::default());
+            let streak =
+                |period: PeriodFigures| (period.current_streak_days, period.longest_streak_days);
+            (streak(overview.current), streak(overview.before))
+        };
+        assert_eq!(figures("2026-03-05"), ((3, 3), (2, 2)), "held by a freeze");
+        assert_eq!(figures("2026-03-06"), ((3, 3), (3, 3)), "today is not over");
+        assert_eq!(figures("2026-03-07"), ((0, 3), (0, 3)), "the sixth is");
+        assert_eq!(figures("2026-03-10"), ((1, 3), (1, 3)));
+    }
+
+    #[test]
+    fn the_days_begin_with_the_first_that_has_anything_on_it() {
+        assert_eq!(all_days(&history(), date("2027-04-30")), 425);
+        assert_eq!(all_days(&[], date("2027-04-30")), 1);
+        let west = all_days(&history(), date("2026-03-01"));
+        assert_eq!(west, 1, "all of it is tomorrow where she is now");
+    }
+
+    #[test]
+    fn hours_have_whole_minutes() {
+        let hours = hours(&[
+            (0, 9, 180),
+            (6, 23, 60),
+            (1, 9, 59),
+            (7, 0, 60),
+            (0, 24, 60),
+        ]);
         assert_eq!((hours[0][9], hours[6][23], hours[1][9]), (3, 1, 0));
     }
 

@@ -11,7 +11,10 @@ use crate::store::Stored;
 use app::model::id::MaterialId;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::Bound::{Excluded, Unbounded},
+};
 use uuid::Uuid;
 
 /// XP that was given.
@@ -36,21 +39,37 @@ pub trait Ledger: Send {
     async fn tally(&mut self) -> Stored<Tally>;
     /// Adds study time to an hour.
     async fn add_to_hour(&mut self, stretch: Stretch) -> Stored<()>;
-    /// Adds study time to a document, which is opened by it.
+    /// Adds reading time to a document, or takes some back.
     async fn add_to_material(
         &mut self,
         material: MaterialId,
         date: NaiveDate,
         seconds: i64,
     ) -> Stored<()>;
-    /// The study session with the latest activity.
-    async fn latest_sitting(&mut self) -> Stored<Option<(Uuid, Sitting)>>;
-    /// Begins a study session.
-    async fn begin_sitting(&mut self, id: Uuid, date: NaiveDate, sitting: &Sitting) -> Stored<()>;
-    /// Moves the latest study session's end along.
-    async fn continue_sitting(&mut self, id: Uuid, sitting: &Sitting) -> Stored<()>;
+    /// Keeps that something of a document was read on a day.
+    async fn open_material(&mut self, material: MaterialId, date: NaiveDate) -> Stored<()>;
+    /// Keeps that a document was finished on a day, unless it was before.
+    async fn finish_material(&mut self, material: MaterialId, date: NaiveDate) -> Stored<()>;
+    /// The study sessions that have an activity after `from` and began before `to`, in the order they
+    /// began.
+    async fn sittings(
+        &mut self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Stored<Vec<(Uuid, Sitting)>>;
+    /// Puts a study session in the place of what it was.
+    async fn put_sitting(
+        &mut self,
+        id: Uuid,
+        before: Option<&Sitting>,
+        after: &Sitting,
+    ) -> Stored<()>;
+    /// Removes a study session that has become part of another.
+    async fn remove_sitting(&mut self, id: Uuid, sitting: &Sitting) -> Stored<()>;
     /// False when an award with this natural key is there already.
     async fn give(&mut self, award: Award) -> Stored<bool>;
+    /// How many awards have natural keys from `first` to `last`.
+    async fn given(&mut self, first: String, last: String) -> Stored<usize>;
     /// Whether no other event before `event` read this page on this day.
     async fn is_first_reading(
         &mut self,
@@ -76,17 +95,24 @@ pub struct Paper {
     pub days: BTreeMap<NaiveDate, Day>,
     /// Seconds by date and hour.
     pub hours: BTreeMap<(NaiveDate, u32), i64>,
-    /// Seconds by date and document.
-    pub materials: BTreeMap<(NaiveDate, MaterialId), i64>,
-    /// With their ids and first days, in the order they began.
-    pub sittings: Vec<(Uuid, NaiveDate, Sitting)>,
+    pub materials: BTreeMap<(NaiveDate, MaterialId), Read>,
+    /// When the documents that were finished were.
+    pub finished: BTreeMap<MaterialId, NaiveDate>,
+    /// By the time of the last activity.
+    pub sittings: BTreeMap<(DateTime<Utc>, Uuid), Sitting>,
     pub awards: BTreeMap<String, Award>,
     /// In the order they were unlocked.
     pub achievements: Vec<(&'static str, DateTime<Utc>, NaiveDate)>,
     tally: Tally,
-    /// Place of the session with the latest activity.
-    latest: usize,
     read: HashSet<(MaterialId, u32, NaiveDate)>,
+}
+
+/// What one document got of a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Read {
+    pub seconds: i64,
+    /// Whether something of it was read that day. The last minute of the day before may reach into it.
+    pub opened: bool,
 }
 
 #[async_trait]
@@ -126,31 +152,51 @@ impl Ledger for Paper {
         date: NaiveDate,
         seconds: i64,
     ) -> Stored<()> {
-        *self.materials.entry((date, material)).or_default() += seconds;
+        self.materials.entry((date, material)).or_default().seconds += seconds;
         Ok(())
     }
 
-    async fn latest_sitting(&mut self) -> Stored<Option<(Uuid, Sitting)>> {
-        let latest = self.sittings.get(self.latest);
-        Ok(latest.map(|(id, _, sitting)| (*id, *sitting)))
+    async fn open_material(&mut self, material: MaterialId, date: NaiveDate) -> Stored<()> {
+        self.materials.entry((date, material)).or_default().opened = true;
+        Ok(())
     }
 
-    async fn begin_sitting(&mut self, id: Uuid, date: NaiveDate, sitting: &Sitting) -> Stored<()> {
-        let is_latest = self
+    async fn finish_material(&mut self, material: MaterialId, date: NaiveDate) -> Stored<()> {
+        self.finished.entry(material).or_insert(date);
+        Ok(())
+    }
+
+    async fn sittings(
+        &mut self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Stored<Vec<(Uuid, Sitting)>> {
+        let after = self
             .sittings
-            .get(self.latest)
-            .is_none_or(|(_, _, latest)| latest.last_activity_at < sitting.last_activity_at);
-        if is_latest {
-            self.latest = self.sittings.len();
+            .range((Excluded((from, Uuid::max())), Unbounded));
+        let mut found: Vec<(Uuid, Sitting)> = after
+            .filter(|(_, sitting)| sitting.started_at < to)
+            .map(|((_, id), sitting)| (*id, *sitting))
+            .collect();
+        found.sort_unstable_by_key(|(id, sitting)| (sitting.started_at, *id));
+        Ok(found)
+    }
+
+    async fn put_sitting(
+        &mut self,
+        id: Uuid,
+        before: Option<&Sitting>,
+        after: &Sitting,
+    ) -> Stored<()> {
+        if let Some(before) = before {
+            self.sittings.remove(&(before.last_activity_at, id));
         }
-        self.sittings.push((id, date, *sitting));
+        self.sittings.insert((after.last_activity_at, id), *after);
         Ok(())
     }
 
-    async fn continue_sitting(&mut self, _: Uuid, sitting: &Sitting) -> Stored<()> {
-        if let Some((_, _, latest)) = self.sittings.get_mut(self.latest) {
-            *latest = *sitting;
-        }
+    async fn remove_sitting(&mut self, id: Uuid, sitting: &Sitting) -> Stored<()> {
+        self.sittings.remove(&(sitting.last_activity_at, id));
         Ok(())
     }
 
@@ -160,6 +206,10 @@ impl Ledger for Paper {
         }
         self.awards.insert(award.natural_key.clone(), award);
         Ok(true)
+    }
+
+    async fn given(&mut self, first: String, last: String) -> Stored<usize> {
+        Ok(self.awards.range(first..=last).count())
     }
 
     async fn is_first_reading(

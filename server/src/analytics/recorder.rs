@@ -7,10 +7,11 @@ use super::{
     figures::{self, Day},
     ledger::{Award, Ledger},
     rules,
-    sittings::{self, Sitting, Stretch},
+    sittings::{self, Sitting},
     streak,
 };
 use crate::store::Stored;
+use app::model::id::MaterialId;
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
 
@@ -45,9 +46,9 @@ pub async fn enter<L: Ledger + ?Sized>(
     recorder.count().await?;
     recorder.sit().await?;
     recorder.keep_days().await?;
-    let newly_counts = recorder.reward_streaks().await?;
+    let longest = recorder.reward_streaks().await?;
     recorder.keep_days().await?;
-    let unlocked = recorder.unlock(newly_counts).await?;
+    let unlocked = recorder.unlock(longest).await?;
     recorder.keep_days().await?;
     Ok(unlocked)
 }
@@ -92,23 +93,21 @@ impl<L: Ledger + ?Sized> Recorder<'_, L> {
                     self.today().await?.materials_added += u32::from(new);
                 }
             }
-            Deed::PageRead {
-                material,
-                page,
-                finishes,
-            } => {
+            Deed::PageRead { material, page, .. } => {
                 let (date, id) = (self.event.local_date, self.event.id);
                 let first = self.ledger.is_first_reading(material, page, date, id);
                 let first = first.await?;
                 self.today().await?.pages_read += u32::from(first);
-                if let Some(sha256) = finishes {
-                    let key = format!("finished:{}", hex(&sha256));
-                    let new = self.award(key, rules::XP_FINISHED_MATERIAL).await?;
-                    self.today().await?.materials_finished += u32::from(new);
-                }
             }
             // It goes on with what was counted, unless midnight has passed meanwhile.
             Deed::Reading { .. } => today.activities = before.activities.max(1),
+        }
+        if let Some((material, sha256)) = deed.finished() {
+            let date = self.event.local_date;
+            self.ledger.finish_material(material, date).await?;
+            let key = format!("finished:{}", hex(&sha256));
+            let new = self.award(key, rules::XP_FINISHED_MATERIAL).await?;
+            self.today().await?.materials_finished += u32::from(new);
         }
         if before.activities == 0 {
             let key = format!("day:{}", self.event.local_date);
@@ -117,58 +116,50 @@ impl<L: Ledger + ?Sized> Recorder<'_, L> {
         Ok(())
     }
 
-    /// Continues the study session under way, or begins one, and adds the time it gains.
+    /// Adds the activity to the study session it belongs to, or begins one with it, and adds the time
+    /// that gains.
     async fn sit(&mut self) -> Stored<()> {
-        let event = self.event;
-        let open = self.ledger.latest_sitting().await?;
-        let open = open.filter(|(_, sitting)| sitting.takes(event.at));
-        let before = open.map(|(_, sitting)| sitting);
-        let after = match open {
-            Some((id, sitting)) => {
-                let after = sitting.continued(event.at);
-                self.ledger.continue_sitting(id, &after).await?;
-                after
-            }
-            None => {
-                let after = Sitting::begun(event.at, event.zone);
-                // The event's own id, so that the session has the same when it is counted again.
-                self.ledger
-                    .begin_sitting(event.id, event.local_date, &after)
-                    .await?;
-                after
-            }
-        };
-        let gained = sittings::gained(before.as_ref(), &after);
-        self.add_time(&gained).await?;
-        if let Some(date) = sittings::newly_entered(before.as_ref(), &after) {
-            self.on(date).await?.study_sessions += 1;
+        let (at, material) = (self.event.at, self.event.deed.read());
+        let (from, to) = sittings::reach(at);
+        let near = self.ledger.sittings(from, to).await?;
+        let before: Vec<Sitting> = near.iter().map(|(_, sitting)| *sitting).collect();
+        let activity = Sitting::begun(at, self.event.zone, material);
+        let after = sittings::joined(&before, activity);
+        for (id, sitting) in near.iter().skip(1) {
+            self.ledger.remove_sitting(*id, sitting).await?;
         }
-        Ok(())
-    }
-
-    async fn add_time(&mut self, gained: &[Stretch]) -> Stored<()> {
-        for stretch in gained {
+        if before != [after] {
+            // A new session takes the event's own id, so that it has the same when it is counted again.
+            let id = near.first().map_or(self.event.id, |(id, _)| *id);
+            self.ledger.put_sitting(id, before.first(), &after).await?;
+        }
+        let gained = sittings::gained(&before, &after);
+        for stretch in &gained {
             self.ledger.add_to_hour(*stretch).await?;
         }
-        let material = match self.event.deed {
-            Deed::PageRead { material, .. } | Deed::Reading { material, .. } => Some(material),
-            Deed::Question { .. } | Deed::MaterialAdded { .. } => None,
-        };
-        let days = sittings::by_day(gained);
-        for &(date, seconds) in &days {
+        for (date, seconds) in sittings::by_day(&gained) {
             let day = self.on(date).await?;
             let gained = u32::try_from(seconds).unwrap_or_default();
             day.study_seconds = day.study_seconds.saturating_add(gained);
         }
-        if let Some(material) = material {
-            // Opened on this day, even when no second was gained.
-            if days.is_empty() {
-                let date = self.event.local_date;
-                self.ledger.add_to_material(material, date, 0).await?;
+        if let Some((date, sessions)) = sittings::entered(&before, &after) {
+            let day = self.on(date).await?;
+            day.study_sessions = day.study_sessions.saturating_add_signed(sessions);
+        }
+        let mut shares: BTreeMap<(NaiveDate, MaterialId), i64> = BTreeMap::new();
+        for (material, span, sign) in sittings::shares(&before, at, material) {
+            for stretch in sittings::stretches(span, after.zone) {
+                *shares.entry((stretch.date, material)).or_default() += sign * stretch.seconds;
             }
-            for (date, seconds) in days {
+        }
+        for ((date, material), seconds) in shares {
+            if seconds != 0 {
                 self.ledger.add_to_material(material, date, seconds).await?;
             }
+        }
+        if let Some(material) = material {
+            let date = self.event.local_date;
+            self.ledger.open_material(material, date).await?;
         }
         Ok(())
     }
@@ -183,49 +174,60 @@ impl<L: Ledger + ?Sized> Recorder<'_, L> {
         Ok(())
     }
 
-    /// Every seventh day of a streak is worth something. Answers whether a day counts that did not.
+    /// Every seventh day of a streak is worth something. Answers the longest streak when a day counts
+    /// that did not.
     ///
-    /// A session that reached past midnight can make the day before count after all.
-    async fn reward_streaks(&mut self) -> Stored<bool> {
-        let newly: Vec<NaiveDate> = self
+    /// A day may come to count long after those behind it: a session reaches past midnight, the student
+    /// flies west, a frozen day is filled in. Streaks may then join, and what was their seventh day no
+    /// longer is. So an award is named by a day, and a streak is given as many as it has sevens, less
+    /// those that its days have been given already, for its first seventh days that have none. No day is
+    /// named twice.
+    async fn reward_streaks(&mut self) -> Stored<Option<u32>> {
+        let newly = self
             .days
             .iter()
-            .filter(|(date, day)| {
-                **date <= self.event.local_date
-                    && day.now.counts_for_streak()
-                    && !day.before.counts_for_streak()
-            })
-            .map(|(date, _)| *date)
-            .collect();
-        for date in &newly {
-            let history = self.ledger.history().await?;
-            let days = streak::of(&figures::streak_days(&history, *date), *date).current;
-            if days > 0 && days.is_multiple_of(rules::STREAK_REWARD_EVERY) {
-                self.award(format!("streak:{date}"), rules::XP_STREAK)
-                    .await?;
+            .find(|(_, day)| day.now.counts_for_streak() && !day.before.counts_for_streak())
+            .map(|(date, _)| *date);
+        let Some(earliest) = newly else {
+            return Ok(None);
+        };
+        let history = self.ledger.history().await?;
+        let counted = figures::counted_days(&history);
+        let mut longest = 0;
+        for days in streak::all(&counted) {
+            longest = longest.max(days.len());
+            let (Some(first), Some(last)) = (days.first(), days.last()) else {
+                continue;
+            };
+            if *last < earliest {
+                continue;
+            }
+            let sevenths = days.chunks_exact(rules::STREAK_REWARD_EVERY);
+            let earned = sevenths.len();
+            let key = |day: &NaiveDate| format!("streak:{day}");
+            let mut given = self.ledger.given(key(first), key(last)).await?;
+            for day in sevenths.filter_map(<[NaiveDate]>::last) {
+                if given < earned && self.award(key(day), rules::XP_STREAK).await? {
+                    given += 1;
+                }
             }
         }
-        Ok(!newly.is_empty())
+        Ok(Some(u32::try_from(longest).unwrap_or(u32::MAX)))
     }
 
-    async fn unlock(&mut self, newly_counts: bool) -> Stored<Vec<&'static Definition>> {
+    /// Unlocks what has been achieved; a streak can only be when one has grown, to `longest` at most.
+    async fn unlock(&mut self, longest: Option<u32>) -> Stored<Vec<&'static Definition>> {
         let unlocked = self.ledger.unlocked().await?;
         let locked: Vec<&'static Definition> = achievements::ALL
             .iter()
             .filter(|definition| !unlocked.iter().any(|id| id == definition.id))
-            .filter(|definition| newly_counts || definition.measure != Measure::Streak)
+            .filter(|definition| longest.is_some() || definition.measure != Measure::Streak)
             .collect();
         if locked.is_empty() {
             return Ok(locked);
         }
         let tally = self.ledger.tally().await?;
-        let longest = if newly_counts {
-            let today = self.event.local_date;
-            let history = self.ledger.history().await?;
-            streak::of(&figures::streak_days(&history, today), today).longest
-        } else {
-            0
-        };
+        let longest = longest.unwrap_or_default();
         let reached: Vec<&'static Definition> = locked
             .into_iter()
             .filter(|definition| tally.reached(definition.measure, longest) >= definition.need)

@@ -13,7 +13,7 @@ pub const XP_FIRST_OF_DAY: u32 = 10;
 /// For every [`STREAK_REWARD_EVERY`]th day of a streak.
 pub const XP_STREAK: u32 = 25;
 /// Days of a streak between two rewards.
-pub const STREAK_REWARD_EVERY: u32 = 7;
+pub const STREAK_REWARD_EVERY: usize = 7;
 
 /// Study time that makes a day count for the streak, in seconds.
 pub const STREAK_DAY_SECONDS: u32 = 5 * 60;

@@ -14,8 +14,37 @@ pub struct Streak {
     pub longest: u32,
     /// Missed days that a freeze bridges, oldest first.
     pub frozen: Vec<NaiveDate>,
+    /// The first day that counted.
+    first: Option<NaiveDate>,
     /// How long the streak was at the end of each day, from the first that counted to today.
-    pub history: Vec<u32>,
+    history: Vec<u32>,
+}
+
+impl Streak {
+    /// How long the streak was at the end of a day, until today; a missed day counts as missed, unless
+    /// it is today.
+    pub fn on(&self, date: NaiveDate) -> u32 {
+        self.until(date).last().copied().unwrap_or_default()
+    }
+
+    /// The longest streak there had been at the end of a day.
+    pub fn longest_on(&self, date: NaiveDate) -> u32 {
+        self.until(date).iter().copied().max().unwrap_or_default()
+    }
+
+    /// The history up to and including a day.
+    fn until(&self, date: NaiveDate) -> &[u32] {
+        let days = self.first.map_or(0, |first| (date - first).num_days() + 1);
+        let days = usize::try_from(days).unwrap_or_default();
+        self.history.get(..days).unwrap_or(&self.history)
+    }
+}
+
+/// All streaks there were, each with the days that counted; those are given in ascending order.
+pub fn all(counted: &[NaiveDate]) -> impl Iterator<Item = &[NaiveDate]> {
+    let last = counted.last().copied().unwrap_or_default();
+    let lengths = of(counted, last);
+    counted.chunk_by(move |_, next| lengths.on(*next) > 1)
 }
 
 /// The streak on `today`, from the days that counted, in ascending order. Days after today (a
@@ -25,6 +54,7 @@ pub fn of(counted: &[NaiveDate], today: NaiveDate) -> Streak {
     let Some(first) = counted.first() else {
         return streak;
     };
+    streak.first = Some(*first);
     let mut counted = counted.iter().peekable();
     let mut bridged_week = None;
     // Missed days whose freeze holds the streak until a day that counts makes it a bridge: two at
@@ -148,7 +178,27 @@ mod tests {
     #[test]
     fn days_after_today_are_left_out() {
         assert_eq!(of(&[nth(0), nth(1), nth(5)], nth(1)).current, 2);
-        assert_eq!(of(&[nth(5)], nth(1)), Streak::default());
+        let ahead = of(&[nth(5)], nth(1));
+        assert_eq!(
+            (ahead.longest, ahead.on(nth(1)), ahead.on(nth(9))),
+            (0, 0, 0)
+        );
+    }
+
+    #[test]
+    fn a_day_that_is_over_was_missed_though_it_was_not_while_it_lasted() {
+        let streak = of(&[nth(0), nth(1), nth(5)], nth(6));
+        let on = |n| (streak.on(nth(n)), streak.longest_on(nth(n)));
+        assert_eq!([1, 2, 3, 5].map(on), [(2, 2), (2, 2), (0, 2), (1, 2)]);
+        assert_eq!(streak.on(FIRST - Days::new(1)), 0);
+    }
+
+    #[test]
+    fn each_streak_has_the_days_that_counted() {
+        let counted = [nth(0), nth(2), nth(5), nth(6), nth(8)];
+        let streaks: Vec<_> = all(&counted).collect();
+        assert_eq!(streaks, [&counted[..2], &counted[2..]]);
+        assert_eq!(all(&[]).count(), 0);
     }
 
     proptest! {

@@ -65,19 +65,19 @@ impl Recording {
         }
     }
 
-    /// Stores how it ended and answers the whole message, without HTML. `not_covered` is the question,
-    /// when the materials said nothing about it.
+    /// Stores how it ended, and with that what became of the question. Answers the whole message,
+    /// without HTML.
     pub async fn end(
         mut self,
         state: MessageState,
         problem: Option<String>,
         citations: Vec<Citation>,
-        not_covered: Option<MessageId>,
+        question: MessageId,
     ) -> Stored<Message> {
         self.answer.state = state;
         self.answer.problem = problem;
         self.answer.citations = citations;
-        conversations::finish_answer(&self.db, self.user, &self.answer, not_covered).await?;
+        conversations::finish_answer(&self.db, self.user, &self.answer, question).await?;
         Ok(self.answer)
     }
 }

@@ -73,22 +73,11 @@ impl Desk {
         let dir = TempDir::new().unwrap();
         let db = Db::open(&dir.path().join("studyin.db")).await.unwrap();
         let clock = Clock::system();
-        let changes = Arc::new(Changes::default());
-        let slot = EmbedderSlot::empty();
         let user = add_user(&db, &clock, "a@example.org").await;
         let material = add_material(&db, &clock, user).await;
         let caches = Caches::small(&db, None);
-        let coach = Coach::new(
-            (db.clone(), &caches),
-            Retrieval::new(db.clone(), slot.clone(), &Caches::off()),
-            slot,
-            Arc::new(script),
-            Analytics::new(db.clone(), changes.clone(), clock.clone()),
-            changes,
-            clock,
-        );
         Self {
-            coach,
+            coach: coach(&db, &caches, script),
             db,
             caches,
             user,
@@ -148,6 +137,23 @@ impl Desk {
         let conversation = self.coach.conversation(self.user, summary.id).await;
         conversation.unwrap().unwrap().messages.pop().unwrap()
     }
+}
+
+fn coach(db: &Db, caches: &Caches, script: Script) -> Arc<Coach> {
+    let (clock, changes, slot) = (
+        Clock::system(),
+        Arc::new(Changes::default()),
+        EmbedderSlot::empty(),
+    );
+    Coach::new(
+        (db.clone(), caches),
+        Retrieval::new(db.clone(), slot.clone(), &Caches::off()),
+        slot,
+        Arc::new(script),
+        Analytics::new(db.clone(), changes.clone(), clock.clone()),
+        changes,
+        clock,
+    )
 }
 
 async fn add_user(db: &Db, clock: &Clock, email: &str) -> UserId {
@@ -377,6 +383,64 @@ async fn what_the_materials_do_not_cover_is_said_without_asking_the_provider() {
         .unwrap();
     let open = figures::unanswered(&desk.db, desk.user, 9).await.unwrap();
     assert!(open.is_empty());
+}
+
+impl Desk {
+    /// The questions the materials could not answer, as they were written.
+    async fn open(&self) -> Vec<String> {
+        let open = figures::unanswered(&self.db, self.user, 9).await.unwrap();
+        open.into_iter().map(|question| question.text).collect()
+    }
+
+    async fn set_state(&self, state: &str) {
+        let mut tx = self.db.write().await.unwrap();
+        sqlx::query("UPDATE materials SET state = $2 WHERE id = $1")
+            .bind(self.material.uuid())
+            .bind(state)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_points_nowhere_leaves_its_question_open() {
+    for words in [&["It depends."] as &[&str], &["Five litres [7]."]] {
+        let desk = Desk::with(Script::Words(words)).await;
+        desk.ask(None, QUESTION).await;
+        assert_eq!(desk.open().await, [QUESTION], "{words:?}");
+    }
+    let desk = Desk::with(Script::FailsAfter(&["It is"], ChatError::CutOff)).await;
+    desk.ask(None, QUESTION).await;
+    assert!(desk.open().await.is_empty(), "a failure says nothing");
+}
+
+#[tokio::test]
+async fn a_question_is_not_open_while_documents_are_read_or_none_is_there() {
+    let desk = Desk::with(Script::Words(&["It depends."])).await;
+    for state in ["queued", "reading", "embedding", "failed"] {
+        desk.set_state(state).await;
+        desk.ask(None, "Zugspitze Watzmann Großglockner?").await;
+        desk.ask(None, QUESTION).await;
+        assert!(desk.open().await.is_empty(), "{state}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_is_open_once_and_until_it_is_answered() {
+    let mut desk = Desk::with(Script::Words(&["It depends."])).await;
+    let shouted = format!("  {} ", QUESTION.to_uppercase());
+    desk.ask(None, &shouted).await;
+    desk.ask(None, "What is cardiac output? Ä").await;
+    desk.ask(None, QUESTION).await;
+    assert_eq!(desk.open().await, [QUESTION, "What is cardiac output? Ä"]);
+
+    desk.coach = coach(&desk.db, &desk.caches, Script::Words(&["Five litres [1]."]));
+    desk.ask(None, "What is cardiac output? ä").await;
+    assert_eq!(desk.open().await, [QUESTION]);
+    desk.ask(None, &shouted).await;
+    assert!(desk.open().await.is_empty());
 }
 
 #[tokio::test]

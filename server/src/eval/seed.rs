@@ -121,6 +121,7 @@ pub async fn seed_command(seed: Seed) -> Result<(), EvalError> {
         return Err(EvalError::Empty("There is a database in this folder."));
     }
     let db = Db::open(&database).await?;
+    db.forget_durability().await?;
     let system = Clock::system();
     let keeper = Accounts::new(
         db.clone(),
@@ -316,6 +317,7 @@ impl Book {
         Some(Deed::Reading {
             material: self.id,
             page: self.at,
+            finishes: None,
         })
     }
 }

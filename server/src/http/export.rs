@@ -1,8 +1,8 @@
 //! `GET /analytics/export.csv` and `.json`: everything that was counted, for the student herself. Events
 //! are streamed, for a year may hold millions; the other tables are bounded by the days they cover.
-//!
-//! A spreadsheet takes a cell that begins like a formula for one, so such cells of the CSV begin with
-//! an apostrophe.
+
+mod cells;
+mod lines;
 
 use super::{
     api::input::{Parameters, within},
@@ -11,14 +11,14 @@ use super::{
     state::AppState,
 };
 use crate::{
-    analytics::{DAYS_MAX, figures, sittings::LAST},
+    analytics::{DAYS_MAX, Whole},
     services,
     store::{StoreError, activity::export as stored},
 };
 use app::{
     error::{AppError, ErrorKind},
     model::{
-        analytics::{Achievement, DayActivity},
+        analytics::{Overview, Standing},
         id::UserId,
     },
 };
@@ -28,20 +28,28 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use chrono::{DateTime, NaiveDate, Utc};
 use futures::{Stream, StreamExt as _, stream};
+use lines::{
+    AchievementLine, AwardLine, CitedLine, DayLine, EventLine, FigureLine, HourLine, MaterialLine,
+    SessionLine, UnansweredLine,
+};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 /// One table of the export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 enum Table {
     #[default]
     Days,
+    Overview,
+    Standing,
     Events,
     Awards,
     Sessions,
+    Hours,
+    Materials,
+    CitedPages,
+    Unanswered,
     Achievements,
 }
 
@@ -49,9 +57,15 @@ impl Table {
     const fn name(self) -> &'static str {
         match self {
             Self::Days => "days",
+            Self::Overview => "overview",
+            Self::Standing => "standing",
             Self::Events => "events",
             Self::Awards => "awards",
             Self::Sessions => "sessions",
+            Self::Hours => "hours",
+            Self::Materials => "materials",
+            Self::CitedPages => "cited-pages",
+            Self::Unanswered => "unanswered",
             Self::Achievements => "achievements",
         }
     }
@@ -62,153 +76,89 @@ impl Table {
 pub struct ExportQuery {
     #[serde(default)]
     what: Table,
-    #[serde(default = "all_days")]
-    days: u32,
+    #[serde(default)]
+    days: Days,
 }
 
-const fn all_days() -> u32 {
-    DAYS_MAX
+/// The days that are exported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+enum Days {
+    /// From the first on which anything happened.
+    #[default]
+    All,
+    Last(u32),
 }
 
-/// One thing a student did.
-#[derive(Serialize)]
-struct EventLine {
-    occurred_at: DateTime<Utc>,
-    local_date: String,
-    time_zone: String,
-    kind: String,
-    material_id: Option<Uuid>,
-    material_title: Option<String>,
-    page: Option<i64>,
-    question: Option<String>,
-}
+impl TryFrom<String> for Days {
+    type Error = &'static str;
 
-impl From<stored::EventRow> for EventLine {
-    fn from(row: stored::EventRow) -> Self {
-        Self {
-            occurred_at: row.occurred_at,
-            local_date: row.local_date,
-            time_zone: row.time_zone,
-            kind: row.kind,
-            material_id: row.material_id,
-            material_title: row.title,
-            page: row.page_number,
-            question: row.question,
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match &*text {
+            "all" => Ok(Self::All),
+            number => number
+                .parse()
+                .map(Self::Last)
+                .map_err(|_| "days is a number, or all"),
         }
     }
 }
 
-impl EventLine {
-    /// As it is safe in a spreadsheet; nothing else in the export is in anybody's own words.
-    fn harmless(mut self) -> Self {
-        self.material_title = self.material_title.map(harmless);
-        self.question = self.question.map(harmless);
-        self
-    }
-}
-
-/// A cell that no spreadsheet takes for a formula.
-fn harmless(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}")
-    } else {
-        text
-    }
-}
-
-/// XP that was given.
-#[derive(Serialize)]
-struct AwardLine {
-    awarded_at: DateTime<Utc>,
-    local_date: NaiveDate,
-    reason: String,
-    xp: u32,
-}
-
-/// One study session.
-#[derive(Serialize)]
-struct SessionLine {
-    started_at: DateTime<Utc>,
-    ended_at: DateTime<Utc>,
-    seconds: i64,
-    local_date: String,
-    time_zone: String,
-}
-
 /// Everything but the events.
 #[derive(Serialize)]
-struct Bounded {
-    days: Vec<DayActivity>,
+struct Bounded<'a> {
+    overview: &'a Overview,
+    days: Vec<DayLine>,
     sessions: Vec<SessionLine>,
     awards: Vec<AwardLine>,
-    achievements: Vec<Achievement>,
+    hours: Vec<HourLine>,
+    materials: Vec<MaterialLine>,
+    cited_pages: Vec<CitedLine>,
+    unanswered: Vec<UnansweredLine>,
+    achievements: Vec<AchievementLine>,
 }
 
 /// Reads one student's tables.
 struct Export {
     app: AppState,
     user: UserId,
-    days: u32,
-    first: NaiveDate,
+    whole: Whole,
 }
 
 impl Export {
-    async fn begin(app: AppState, user: UserId, days: u32) -> Result<Self, Problem> {
-        let days = within("days", days, 1, DAYS_MAX)?;
-        let today = app.analytics.today(user).await;
-        let today = today.map_err(|error| services::analytics_error(&error))?;
-        let [(first, _), _] = figures::periods(today, days);
-        Ok(Self {
-            app,
-            user,
-            days,
-            first,
-        })
-    }
-
-    async fn days(&self) -> Result<Vec<DayActivity>, AppError> {
-        self.app.services.analytics.days(self.user, self.days).await
-    }
-
-    async fn achievements(&self) -> Result<Vec<Achievement>, AppError> {
-        self.app.services.analytics.achievements(self.user).await
+    async fn begin(app: AppState, user: UserId, days: Days) -> Result<Self, Problem> {
+        let days = match days {
+            Days::All => None,
+            Days::Last(days) => Some(within("days", days, 1, DAYS_MAX)?),
+        };
+        let whole = app.analytics.whole(user, days).await;
+        let whole = whole.map_err(|error| services::analytics_error(&error))?;
+        Ok(Self { app, user, whole })
     }
 
     async fn sessions(&self) -> Result<Vec<SessionLine>, AppError> {
-        let rows = stored::sessions(&self.app.db, self.user, self.first).await;
+        let rows = stored::sessions(&self.app.db, self.user, self.whole.first).await;
         let rows = rows.map_err(|error| services::store_error(&error))?;
-        let line = |row: stored::SessionRow| SessionLine {
-            started_at: row.started_at,
-            ended_at: row.last_activity_at + LAST,
-            seconds: (row.last_activity_at + LAST - row.started_at).num_seconds(),
-            local_date: row.local_date,
-            time_zone: row.time_zone,
-        };
-        Ok(rows.into_iter().map(line).collect())
+        Ok(rows.into_iter().map(SessionLine::from).collect())
     }
 
     async fn awards(&self) -> Result<Vec<AwardLine>, AppError> {
-        let awards = stored::awards(&self.app.db, self.user, self.first).await;
+        let awards = stored::awards(&self.app.db, self.user, self.whole.first).await;
         let awards = awards.map_err(|error| services::store_error(&error))?;
-        let line = |award: crate::analytics::ledger::Award| AwardLine {
-            awarded_at: award.awarded_at,
-            local_date: award.local_date,
-            reason: award.natural_key,
-            xp: award.xp,
-        };
-        Ok(awards.into_iter().map(line).collect())
+        Ok(awards.into_iter().map(AwardLine::from).collect())
     }
 
-    /// Batches of events, in the order they happened.
+    /// Batches of events, day by day in the order they were recorded.
     fn events(self) -> impl Stream<Item = Result<Vec<EventLine>, StoreError>> + Send {
-        stream::try_unfold((self, 0), |(export, after)| async move {
-            let rows = stored::events_after(&export.app.db, export.user, export.first, after);
-            let rows = rows.await?;
-            let Some(last) = rows.last().map(|row| row.number) else {
+        let place = stored::before_day(self.whole.first);
+        stream::try_unfold((self, place), |(export, place)| async move {
+            let rows = stored::events_after(&export.app.db, export.user, &place).await?;
+            let Some(last) = rows.last() else {
                 return Ok(None);
             };
+            let place = (last.local_date.clone(), last.number);
             let lines = rows.into_iter().map(EventLine::from).collect();
-            Ok(Some((lines, (export, last))))
+            Ok(Some((lines, (export, place))))
         })
     }
 }
@@ -220,16 +170,26 @@ pub async fn csv(
     Parameters(query): Parameters<ExportQuery>,
 ) -> Result<Response, Problem> {
     let export = Export::begin(app, profile.id, query.days).await?;
+    let whole = &export.whole;
     let body = match query.what {
-        Table::Days => written(&export.days().await?)?.into(),
-        Table::Awards => written(&export.awards().await?)?.into(),
-        Table::Sessions => written(&export.sessions().await?)?.into(),
-        Table::Achievements => written(&export.achievements().await?)?.into(),
-        Table::Events => Body::from_stream(export.events().enumerate().map(|(at, lines)| {
-            let lines = lines.map_err(std::io::Error::other)?.into_iter();
-            let lines: Vec<_> = lines.map(EventLine::harmless).collect();
-            rows(&lines, at == 0).map_err(std::io::Error::other)
-        })),
+        Table::Days => written(&lines::of::<_, DayLine>(&whole.days))?,
+        Table::Overview => written(&FigureLine::all(&whole.overview))?,
+        Table::Standing => written::<Standing>(&[whole.overview.standing])?,
+        Table::Awards => written(&export.awards().await?)?,
+        Table::Sessions => written(&export.sessions().await?)?,
+        Table::Hours => written(&HourLine::all(whole))?,
+        Table::Materials => written(&MaterialLine::all(whole))?,
+        Table::CitedPages => written(&lines::of::<_, CitedLine>(&whole.cited_pages))?,
+        Table::Unanswered => written(&lines::of::<_, UnansweredLine>(&whole.unanswered))?,
+        Table::Achievements => written(&lines::of::<_, AchievementLine>(&whole.achievements))?,
+        Table::Events => {
+            let head = stream::iter([Ok(Vec::new())]);
+            let lines = head.chain(export.events()).enumerate();
+            Body::from_stream(lines.map(|(at, lines)| {
+                let lines = lines.map_err(std::io::Error::other)?;
+                cells::rows(&lines, at == 0).map_err(std::io::Error::other)
+            }))
+        }
     };
     let name = query.what.name();
     Ok(attachment(body, name, "csv", "text/csv; charset=utf-8"))
@@ -242,11 +202,17 @@ pub async fn json(
     Parameters(query): Parameters<ExportQuery>,
 ) -> Result<Response, Problem> {
     let export = Export::begin(app, profile.id, query.days).await?;
+    let whole = &export.whole;
     let bounded = Bounded {
-        days: export.days().await?,
+        overview: &whole.overview,
+        days: lines::of(&whole.days),
         sessions: export.sessions().await?,
         awards: export.awards().await?,
-        achievements: export.achievements().await?,
+        hours: HourLine::all(whole),
+        materials: MaterialLine::all(whole),
+        cited_pages: lines::of(&whole.cited_pages),
+        unanswered: lines::of(&whole.unanswered),
+        achievements: lines::of(&whole.achievements),
     };
     let mut head = serde_json::to_vec(&bounded).map_err(|error| unwritten(&error))?;
     // The object goes on with the events.
@@ -270,21 +236,10 @@ pub async fn json(
     Ok(attachment(body, "figures", "json", "application/json"))
 }
 
-/// Lines under their head; a table without lines has none.
-fn written<T: Serialize>(lines: &[T]) -> Result<Vec<u8>, Problem> {
-    rows(lines, true).map_err(|error| unwritten(&error))
-}
-
-fn rows<T: Serialize>(lines: &[T], with_head: bool) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::WriterBuilder::new()
-        .has_headers(with_head)
-        .from_writer(Vec::new());
-    for line in lines {
-        writer.serialize(line)?;
-    }
-    writer
-        .into_inner()
-        .map_err(|error| csv::Error::from(error.into_error()))
+/// Lines under the names of their columns.
+fn written<T: Serialize + Default>(lines: &[T]) -> Result<Body, Problem> {
+    let rows = cells::rows(lines, true);
+    rows.map(Body::from).map_err(|error| unwritten(&error))
 }
 
 fn unwritten(error: &dyn std::fmt::Display) -> Problem {
@@ -311,10 +266,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_that_looks_like_a_formula_is_text() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"] {
-            assert_eq!(harmless(text.to_owned()), format!("'{text}"));
-        }
-        assert_eq!(harmless("What is 1+1?".to_owned()), "What is 1+1?");
+    fn without_a_number_all_days_are_exported() {
+        let days = |text: &str| Days::try_from(text.to_owned());
+        assert_eq!(Days::default(), Days::All);
+        assert_eq!(days("all"), Ok(Days::All));
+        assert_eq!(days("7"), Ok(Days::Last(7)));
+        assert!(days("-7").is_err() && days("").is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Rows of activity as one event's transaction reads and writes them. It stores what the rules
 //! decided and knows none of them. What pages read is in [`figures`], what is counted again from the
 //! events in [`recount`], what a student takes with her in [`export`].
+//! Over 400 lines because the ledger is one trait with a query for each of its methods.
 
 pub mod export;
 pub mod figures;
@@ -9,14 +10,14 @@ pub mod recount;
 use super::{Db, StoreError, Stored};
 use crate::analytics::{
     achievements::Tally,
-    event::{Deed, Event, Sha256},
+    event::{Deed, Event, Sha256, page_keys},
     figures::Day,
     ledger::{Award, Ledger},
     sittings::{Sitting, Stretch},
 };
 use app::model::id::{MaterialId, UserId};
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use chrono_tz::Tz;
 use sqlx::{FromRow, Sqlite, Transaction};
 use uuid::Uuid;
@@ -102,10 +103,15 @@ impl From<&Deed> for Kept {
                 sha256: finishes.map(Vec::from),
                 ..Self::default()
             },
-            Deed::Reading { material, page } => Self {
+            Deed::Reading {
+                material,
+                page,
+                finishes,
+            } => Self {
                 kind: "reading",
                 material: Some(material.uuid()),
                 page: Some(i64::from(*page)),
+                sha256: finishes.map(Vec::from),
                 ..Self::default()
             },
         }
@@ -182,6 +188,15 @@ fn local_date(text: &str) -> Option<NaiveDate> {
 /// Counts are never negative, and none of these reaches four thousand million.
 fn count(value: i64) -> u32 {
     u32::try_from(value.max(0)).unwrap_or(u32::MAX)
+}
+
+#[derive(FromRow)]
+struct SittingRow {
+    id: Uuid,
+    started_at: DateTime<Utc>,
+    last_activity_at: DateTime<Utc>,
+    time_zone: String,
+    material_id: Option<Uuid>,
 }
 
 #[async_trait]
@@ -273,14 +288,15 @@ impl Ledger for Rows<'_> {
 
     async fn add_to_hour(&mut self, stretch: Stretch) -> Stored<()> {
         sqlx::query(
-            "INSERT INTO hourly_activity (user_id, local_date, hour, study_seconds)
-             VALUES ($1, $2, $3, $4)
+            "INSERT INTO hourly_activity (user_id, local_date, hour, weekday, study_seconds)
+             VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (user_id, local_date, hour) DO UPDATE SET
                  study_seconds = hourly_activity.study_seconds + excluded.study_seconds",
         )
         .bind(self.user.uuid())
         .bind(stretch.date.to_string())
         .bind(stretch.hour)
+        .bind(stretch.date.weekday().num_days_from_monday())
         .bind(stretch.seconds)
         .execute(&mut **self.tx)
         .await?;
@@ -294,8 +310,8 @@ impl Ledger for Rows<'_> {
         seconds: i64,
     ) -> Stored<()> {
         sqlx::query(
-            "INSERT INTO material_activity (user_id, local_date, material_id, study_seconds)
-             VALUES ($1, $2, $3, $4)
+            "INSERT INTO material_activity (user_id, local_date, material_id, study_seconds, opened)
+             VALUES ($1, $2, $3, $4, FALSE)
              ON CONFLICT (user_id, local_date, material_id) DO UPDATE SET
                  study_seconds = material_activity.study_seconds + excluded.study_seconds",
         )
@@ -303,6 +319,20 @@ impl Ledger for Rows<'_> {
         .bind(date.to_string())
         .bind(material.uuid())
         .bind(seconds)
+        .execute(&mut **self.tx)
+        .await?;
+        Ok(())
+    }
+
+    async fn open_material(&mut self, material: MaterialId, date: NaiveDate) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO material_activity (user_id, local_date, material_id, study_seconds, opened)
+             VALUES ($1, $2, $3, 0, TRUE)
+             ON CONFLICT (user_id, local_date, material_id) DO UPDATE SET opened = TRUE",
+        )
+        .bind(self.user.uuid())
+        .bind(date.to_string())
+        .bind(material.uuid())
         .execute(&mut **self.tx)
         .await?;
         sqlx::query(
@@ -316,49 +346,78 @@ impl Ledger for Rows<'_> {
         Ok(())
     }
 
-    async fn latest_sitting(&mut self) -> Stored<Option<(Uuid, Sitting)>> {
-        let row: Option<(Uuid, DateTime<Utc>, DateTime<Utc>, String)> = sqlx::query_as(
-            "SELECT id, started_at, last_activity_at, time_zone FROM study_sessions
-             WHERE user_id = $1 ORDER BY last_activity_at DESC LIMIT 1",
-        )
-        .bind(self.user.uuid())
-        .fetch_optional(&mut **self.tx)
-        .await?;
-        Ok(row.map(|(id, started_at, last_activity_at, zone)| {
-            let sitting = Sitting {
-                started_at,
-                last_activity_at,
-                zone: zone_named(&zone),
-            };
-            (id, sitting)
-        }))
-    }
-
-    async fn begin_sitting(&mut self, id: Uuid, date: NaiveDate, sitting: &Sitting) -> Stored<()> {
+    async fn finish_material(&mut self, material: MaterialId, date: NaiveDate) -> Stored<()> {
         sqlx::query(
-            "INSERT INTO study_sessions (id, user_id, started_at, last_activity_at, time_zone, local_date)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO opened_materials (user_id, material_id, finished_on) VALUES ($1, $2, $3)
+             ON CONFLICT (user_id, material_id) DO UPDATE SET
+                 finished_on = coalesce(opened_materials.finished_on, excluded.finished_on)",
         )
-        .bind(id)
         .bind(self.user.uuid())
-        .bind(sitting.started_at)
-        .bind(sitting.last_activity_at)
-        .bind(sitting.zone.name())
+        .bind(material.uuid())
         .bind(date.to_string())
         .execute(&mut **self.tx)
         .await?;
         Ok(())
     }
 
-    async fn continue_sitting(&mut self, id: Uuid, sitting: &Sitting) -> Stored<()> {
-        sqlx::query(
-            "UPDATE study_sessions SET last_activity_at = $3 WHERE user_id = $1 AND id = $2",
+    async fn sittings(
+        &mut self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Stored<Vec<(Uuid, Sitting)>> {
+        let rows: Vec<SittingRow> = sqlx::query_as(
+            "SELECT id, started_at, last_activity_at, time_zone, material_id FROM study_sessions
+             WHERE user_id = $1 AND last_activity_at > $2 AND started_at < $3
+             ORDER BY started_at, id",
         )
         .bind(self.user.uuid())
+        .bind(from)
+        .bind(to)
+        .fetch_all(&mut **self.tx)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let sitting = Sitting {
+                    started_at: row.started_at,
+                    last_activity_at: row.last_activity_at,
+                    zone: zone_named(&row.time_zone),
+                    material: row.material_id.map(MaterialId::new),
+                };
+                (row.id, sitting)
+            })
+            .collect())
+    }
+
+    async fn put_sitting(&mut self, id: Uuid, _: Option<&Sitting>, after: &Sitting) -> Stored<()> {
+        sqlx::query(
+            "INSERT INTO study_sessions
+                 (id, user_id, started_at, last_activity_at, time_zone, local_date, material_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (id) DO UPDATE SET
+                 started_at       = excluded.started_at,
+                 last_activity_at = excluded.last_activity_at,
+                 local_date       = excluded.local_date,
+                 material_id      = excluded.material_id",
+        )
         .bind(id)
-        .bind(sitting.last_activity_at)
+        .bind(self.user.uuid())
+        .bind(after.started_at)
+        .bind(after.last_activity_at)
+        .bind(after.zone.name())
+        .bind(after.first_date().to_string())
+        .bind(after.material.map(MaterialId::uuid))
         .execute(&mut **self.tx)
         .await?;
+        Ok(())
+    }
+
+    async fn remove_sitting(&mut self, id: Uuid, _: &Sitting) -> Stored<()> {
+        sqlx::query("DELETE FROM study_sessions WHERE user_id = $1 AND id = $2")
+            .bind(self.user.uuid())
+            .bind(id)
+            .execute(&mut **self.tx)
+            .await?;
         Ok(())
     }
 
@@ -378,6 +437,19 @@ impl Ledger for Rows<'_> {
         Ok(result.rows_affected() > 0)
     }
 
+    async fn given(&mut self, first: String, last: String) -> Stored<usize> {
+        let given: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM awards
+             WHERE user_id = $1 AND natural_key BETWEEN $2 AND $3",
+        )
+        .bind(self.user.uuid())
+        .bind(first)
+        .bind(last)
+        .fetch_one(&mut **self.tx)
+        .await?;
+        Ok(usize::try_from(given).unwrap_or_default())
+    }
+
     async fn is_first_reading(
         &mut self,
         material: MaterialId,
@@ -385,20 +457,16 @@ impl Ledger for Rows<'_> {
         date: NaiveDate,
         event: Uuid,
     ) -> Stored<bool> {
-        // ';' follows ':' in every collation of plain bytes: the range is the prefix.
-        let (from, to) = (
-            format!("page:{material}:{page}:"),
-            format!("page:{material}:{page};"),
-        );
+        let [first, last] = page_keys(material, page, date);
         let earlier: bool = sqlx::query_scalar(
             "SELECT EXISTS (
                  SELECT 1 FROM events
-                 WHERE user_id = $1 AND natural_key >= $2 AND natural_key < $3 AND local_date = $4
+                 WHERE user_id = $1 AND natural_key BETWEEN $2 AND $3 AND local_date = $4
                    AND id <> $5)",
         )
         .bind(self.user.uuid())
-        .bind(from)
-        .bind(to)
+        .bind(first)
+        .bind(last)
         .bind(date.to_string())
         .bind(event)
         .fetch_one(&mut **self.tx)
@@ -475,7 +543,7 @@ pub async fn see_page(tx: &mut Write, user: UserId, material: MaterialId, page: 
     Ok(())
 }
 
-/// The sha256 of a material whose every page has been on screen, unless that was rewarded before.
+/// The sha256 of a material whose every page has been on screen, unless it was finished before.
 /// While pages are still being read out of the file, nothing is finished.
 pub async fn finishes(
     tx: &mut Write,
@@ -486,9 +554,9 @@ pub async fn finishes(
         "SELECT sha256 FROM materials
          WHERE user_id = $1 AND id = $2 AND state IN ('embedding', 'ready')
            AND NOT EXISTS (
-               SELECT 1 FROM awards
-               WHERE awards.user_id = $1
-                 AND awards.natural_key = 'finished:' || lower(hex(materials.sha256)))
+               SELECT 1 FROM opened_materials
+               WHERE opened_materials.user_id = $1 AND opened_materials.material_id = $2
+                 AND opened_materials.finished_on IS NOT NULL)
            AND NOT EXISTS (
                SELECT 1 FROM pages
                WHERE pages.material_id = materials.id

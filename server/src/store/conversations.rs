@@ -245,13 +245,13 @@ pub async fn save_partial(db: &Db, user: UserId, answer: MessageId, text: &str) 
     Ok(())
 }
 
-/// Stores how an answer ended, once: text, state, problem and citations, and the question it is to as
-/// `not_covered`, if it is. False when the answer has been deleted meanwhile or had ended before.
+/// Stores how an answer ended, once: text, state, problem and citations, and whether that leaves the
+/// question open. False when the answer has been deleted meanwhile or had ended before.
 pub async fn finish_answer(
     db: &Db,
     user: UserId,
     answer: &Message,
-    not_covered: Option<MessageId>,
+    question: MessageId,
 ) -> Stored<bool> {
     let mut tx = db.write().await?;
     let updated = sqlx::query(
@@ -271,15 +271,58 @@ pub async fn finish_answer(
     for (ordinal, citation) in (0_i64..).zip(&answer.citations) {
         insert_citation(&mut tx, user, answer.id, ordinal, citation).await?;
     }
-    if let Some(question) = not_covered {
-        sqlx::query("UPDATE messages SET not_covered = TRUE WHERE id = $1 AND user_id = $2")
-            .bind(question.uuid())
-            .bind(user.uuid())
-            .execute(&mut *tx)
-            .await?;
+    if answer.state == MessageState::Complete {
+        let is_answered = answer.citations.iter().any(|citation| citation.verified);
+        settle_question(&mut tx, user, question, is_answered).await?;
     }
     tx.commit().await?;
     Ok(true)
+}
+
+/// Keeps whether the materials answered a question: it is open when all of them were asked, they did not,
+/// and nothing of them was still to be read. The same question, asked before, is open no longer.
+async fn settle_question(
+    tx: &mut Transaction<'static, Sqlite>,
+    user: UserId,
+    question: MessageId,
+    is_answered: bool,
+) -> Stored<()> {
+    let is_open: bool = !is_answered
+        && sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM materials WHERE user_id = $1 AND state = 'ready')
+                AND NOT EXISTS (SELECT 1 FROM materials
+                                WHERE user_id = $1 AND state IN ('queued', 'reading', 'embedding'))
+                AND EXISTS (SELECT 1 FROM messages WHERE id = $2 AND user_id = $1 AND narrowed IS NULL)",
+        )
+        .bind(user.uuid())
+        .bind(question.uuid())
+        .fetch_one(&mut **tx)
+        .await?;
+    if !is_answered && !is_open {
+        return Ok(());
+    }
+    let all: Vec<(Uuid, String)> = sqlx::query_as(
+        "SELECT id, text FROM messages WHERE user_id = $1 AND (not_covered OR id = $2)",
+    )
+    .bind(user.uuid())
+    .bind(question.uuid())
+    .fetch_all(&mut **tx)
+    .await?;
+    // SQLite folds the letters of English only.
+    let folded = |text: &str| text.trim().to_lowercase();
+    let asked = all.iter().find(|(id, _)| *id == question.uuid());
+    let Some(asked) = asked.map(|(_, text)| folded(text)) else {
+        return Ok(());
+    };
+    for (id, _) in all.iter().filter(|(_, text)| folded(text) == asked) {
+        sqlx::query("UPDATE messages SET not_covered = $3 WHERE id = $1 AND user_id = $2")
+            .bind(id)
+            .bind(user.uuid())
+            .bind(is_open && *id == question.uuid())
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Ends every answer that a stopped server left half-written; answers how many there were.

@@ -1,12 +1,14 @@
 //! What a student does becomes study time, XP and a streak, and nobody else's.
 
-use crate::support::{Client, TestApp, spawn_app};
+use crate::support::{Client, PASSWORD, TestApp, spawn_app};
 use chrono::TimeDelta;
 use reqwest::{
     Method, Response, StatusCode,
     header::{self, HeaderMap, HeaderValue},
 };
 use serde_json::{Value, json};
+use std::process::Output;
+use tokio::process::Command;
 
 /// Three short pages of Markdown count as one; a plain text is enough to read.
 const NOTES: &[u8] =
@@ -205,9 +207,11 @@ async fn heartbeats_are_study_time_of_the_reader_alone_and_repeated_ones_count_o
     assert!(current["minutes"].as_u64().unwrap() >= 5, "{current}");
     assert_eq!(current["materials_opened"], json!(1));
     assert_eq!(page["more"]["materials"][0]["material"], json!(id));
-    // The tests may run across a midnight, whose first activity is worth something.
+    // Its only page has been on screen, so the document is finished. The tests may run across a
+    // midnight, whose first activity is worth something.
     let gained = current["xp"].as_u64().unwrap() - xp.as_u64().unwrap();
-    assert!(gained == 0 || gained == 10, "{gained}");
+    assert!(gained == 50 || gained == 60, "{gained}");
+    assert_eq!(current["materials_finished"], json!(1));
 
     let missing = "00000000-0000-7000-8000-000000000000";
     for refused in [
@@ -254,29 +258,152 @@ async fn a_first_document_and_a_first_page_unlock_what_they_should() {
 }
 
 #[tokio::test]
+async fn what_happened_more_than_a_year_ago_is_taken_along_too() {
+    let app = spawn_app().await;
+    let client = app.sign_up("long@example.org").await;
+    upload_notes(&app, &client).await;
+    app.advance(TimeDelta::days(425));
+    // Nobody stays signed in that long.
+    client.try_sign_in("long@example.org", PASSWORD).await;
+    client.upload("more.txt", b"More about the heart.").await;
+    for (days, count) in [("", 426), ("?days=all", 426), ("?days=365", 365)] {
+        let answer = client.get(&format!("/analytics/export.json{days}")).await;
+        let all: Value = answer.json().await.unwrap();
+        assert_eq!(all["days"].as_array().unwrap().len(), count, "{days}");
+        let times = if count == 365 { 1 } else { 2 };
+        for table in ["events", "sessions"] {
+            assert_eq!(
+                all[table].as_array().unwrap().len(),
+                times,
+                "{table} {days}"
+            );
+        }
+        assert_eq!(all["overview"]["current"]["materials_added"], json!(times));
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_reaches_into_a_period_is_taken_along_with_it() {
+    let app = spawn_app().await;
+    let client = app.sign_up("midnight@example.org").await;
+    let id = upload_notes(&app, &client).await;
+    // She reads on until it is the next day.
+    let today = figures(&client, "1").await["days"][0]["date"].clone();
+    while figures(&client, "1").await["days"][0]["date"] == today {
+        app.advance(TimeDelta::minutes(14));
+        let (status, _) = client
+            .call("record_page_read", &[("id", &id), ("page", "1")])
+            .await;
+        assert_eq!(status, StatusCode::OK);
+    }
+    let path = "/analytics/export.json?days=1";
+    let all: Value = client.get(path).await.json().await.unwrap();
+    let sessions = all["sessions"].as_array().unwrap();
+    assert_eq!(sessions.len(), 1, "{all}");
+    assert_eq!(sessions[0]["local_date"], today);
+}
+
+/// `server rebuild-activity` on the data of a running server, whose rows it must not wait for.
+async fn rebuild(app: &TestApp, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_server"))
+        .arg("rebuild-activity")
+        .args(args)
+        .env("DATA_DIR", &app.data_dir)
+        .current_dir(&app.data_dir)
+        .output()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_command_counts_everything_again_to_the_same_figures() {
+    let app = spawn_app().await;
+    let ada = app.sign_up("ada@example.org").await;
+    let ben = app.sign_up("ben@example.org").await;
+    for client in [&ada, &ben] {
+        let id = upload_notes(&app, client).await;
+        app.advance(TimeDelta::minutes(2));
+        let (status, _) = client
+            .call("record_page_read", &[("id", &id), ("page", "1")])
+            .await;
+        assert_eq!(status, StatusCode::OK);
+    }
+    let kept = [figures(&ada, "7").await, figures(&ben, "7").await];
+
+    let all = rebuild(&app, &[]).await;
+    assert!(
+        all.status.success(),
+        "{}",
+        String::from_utf8_lossy(&all.stderr)
+    );
+    let said = String::from_utf8(all.stdout).unwrap();
+    assert!(
+        said.contains("2 students") && said.contains("4 events"),
+        "{said}"
+    );
+    let one = rebuild(&app, &["--user", " Ada@Example.org "]).await;
+    let said = String::from_utf8(one.stdout).unwrap();
+    assert!(
+        said.contains("1 students") && said.contains("2 events"),
+        "{said}"
+    );
+    assert_eq!([figures(&ada, "7").await, figures(&ben, "7").await], kept);
+
+    let unknown = rebuild(&app, &["--user", "nobody@example.org"]).await;
+    assert!(!unknown.status.success());
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert!(
+        said.contains("There is no account with that e-mail address."),
+        "{said}"
+    );
+    for wrong in [
+        &["--user"] as &[&str],
+        &["ada@example.org"],
+        &["--all", "x"],
+    ] {
+        assert!(!rebuild(&app, wrong).await.status.success(), "{wrong:?}");
+    }
+    assert_eq!(figures(&ben, "7").await, kept[1]);
+}
+
+#[tokio::test]
 async fn everything_that_was_counted_can_be_taken_away_as_csv_and_json() {
     let app = spawn_app().await;
     let client = app.sign_up("export@example.org").await;
     let outcomes: Value = client.upload("=1+1.txt", NOTES).await.json().await.unwrap();
     let id = outcomes[0]["material"]["id"].as_str().unwrap().to_owned();
     for (what, expected) in [
-        ("days", "date,activities,minutes,xp"),
+        (
+            "days",
+            "date,activities,questions,pages_read,materials_added",
+        ),
+        ("overview", "figure,current,before"),
+        ("standing", "xp_total,xp_today,level"),
         ("events", "occurred_at,local_date,time_zone,kind"),
         ("awards", "awarded_at,local_date,reason,xp"),
         ("sessions", "started_at,ended_at,seconds"),
+        ("hours", "weekday,hour,minutes"),
+        ("materials", "material_id,title,seconds"),
+        ("cited_pages", "material_id,title,page,times"),
+        ("unanswered", "asked_at,question,conversation_id"),
         ("achievements", "id,name,sentence,unlocked_on"),
     ] {
+        // Nothing has been read or asked.
+        let is_empty = ["materials", "cited_pages", "unanswered"].contains(&what);
         let path = format!("/analytics/export.csv?what={what}&days=7");
         let answer = client.get(&path).await;
         assert_eq!(answer.status(), StatusCode::OK, "{what}");
         let disposition = answer.headers()[header::CONTENT_DISPOSITION].clone();
         assert_eq!(
             disposition,
-            format!("attachment; filename=\"studyin-{what}.csv\"")
+            format!(
+                "attachment; filename=\"studyin-{}.csv\"",
+                what.replace('_', "-")
+            )
         );
         let text = answer.text().await.unwrap();
         assert!(text.starts_with(expected), "{what}: {text}");
-        assert!(text.lines().count() > 1, "{what}: {text}");
+        assert_eq!(text.lines().count() == 1, is_empty, "{what}: {text}");
     }
     let events = client
         .get("/analytics/export.csv?what=events")
@@ -297,6 +424,12 @@ async fn everything_that_was_counted_can_be_taken_away_as_csv_and_json() {
     assert_eq!(all["awards"].as_array().unwrap().len(), 2);
     assert_eq!(all["sessions"].as_array().unwrap().len(), 1);
     assert_eq!(all["achievements"].as_array().unwrap().len(), 13);
+    assert_eq!(all["overview"]["current"]["materials_added"], json!(1));
+    assert_eq!(all["overview"]["before"]["materials_added"], json!(0));
+    assert_eq!(all["overview"]["standing"]["level"], json!(1));
+    assert_eq!(all["hours"].as_array().unwrap().len(), 7 * 24);
+    assert_eq!(all["days"][6]["materials_added"], json!(1));
+    assert_eq!(all["days"][6]["study_seconds"], json!(60));
 
     let other = app.sign_up("other@example.org").await;
     let nothing: Value = other
@@ -306,10 +439,18 @@ async fn everything_that_was_counted_can_be_taken_away_as_csv_and_json() {
         .await
         .unwrap();
     assert_eq!(nothing["events"], json!([]));
+    assert_eq!(nothing["days"].as_array().unwrap().len(), 1);
+    let nothing = other.get("/analytics/export.csv?what=events").await;
+    let head = nothing.text().await.unwrap();
+    assert!(
+        head.starts_with("occurred_at,") && head.lines().count() == 1,
+        "{head}"
+    );
     for (path, status) in [
         ("/analytics/export.csv?what=passwords", 400),
         ("/analytics/export.csv?days=366", 422),
         ("/analytics/export.json?days=0", 422),
+        ("/analytics/export.json?days=some", 400),
     ] {
         assert_eq!(client.get(path).await.status().as_u16(), status, "{path}");
         let visitor = app.visitor().get_json(path).await;

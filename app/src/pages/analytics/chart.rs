@@ -1,5 +1,6 @@
 //! One chart with its title and its table. Without a script only the table is there, and open.
 
+use super::figures::explained;
 use crate::{
     browser::{echarts::Drawing, kept::Kept},
     charts::LARGE_CELLS_DAYS,
@@ -43,6 +44,7 @@ impl OpenTables {
 #[component]
 pub fn ChartFigure(
     title: &'static str,
+    meaning: &'static str,
     page: RwSignal<AnalyticsPage>,
     testid: &'static str,
     option: fn(&AnalyticsPage) -> String,
@@ -79,7 +81,7 @@ pub fn ChartFigure(
     };
     view! {
         <figure class="chart-figure">
-            <figcaption><h2>{title}</h2></figcaption>
+            <figcaption class="titled"><h2>{title}</h2>{explained(testid, title, meaning)}</figcaption>
             <div class="chart-scroll" tabindex="0" role="group" aria-label=title.to_owned() + " chart: walk through it with the arrow keys">
                 <div
                     class=class

@@ -13,19 +13,46 @@ struct Figure {
     /// Names it in tests, and its popover.
     id: &'static str,
     meaning: &'static str,
-    /// How it is written.
-    written: fn(u32) -> String,
+    unit: Unit,
     /// `None` where there is nothing to count.
     of: fn(&PeriodFigures) -> Option<u32>,
 }
 
-const FIGURES: [Figure; 12] = [
+/// What a figure counts.
+#[derive(Clone, Copy)]
+enum Unit {
+    Number,
+    Minutes,
+    Percent,
+    Days,
+}
+
+impl Unit {
+    fn written(self, number: u32) -> String {
+        match self {
+            Self::Number => grouped(number),
+            Self::Minutes => time(number),
+            Self::Percent => number.to_string() + " %",
+            Self::Days => label::count(number.into(), "day"),
+        }
+    }
+
+    /// A difference; that of two percentages is in points.
+    fn difference(self, number: u32) -> String {
+        match self {
+            Self::Percent => label::count(number.into(), "point"),
+            unit => unit.written(number),
+        }
+    }
+}
+
+const FIGURES: [Figure; 15] = [
     Figure {
         name: "Study time",
         id: "stat-minutes",
         meaning: "From the first to the last thing you did in each study session, plus one minute. Reading \
                   counts while its tab is on screen and you did something within the last two minutes.",
-        written: time,
+        unit: Unit::Minutes,
         of: |period| Some(period.minutes),
     },
     Figure {
@@ -33,49 +60,49 @@ const FIGURES: [Figure; 12] = [
         id: "stat-sessions",
         meaning: "A study session is activity with pauses under 15 minutes. One that goes on past midnight \
                   counts on both days.",
-        written: grouped,
+        unit: Unit::Number,
         of: |period| Some(period.study_sessions),
     },
     Figure {
         name: "A session on average",
         id: "stat-mean",
         meaning: "Study time divided by the number of sessions.",
-        written: time,
+        unit: Unit::Minutes,
         of: |period| (period.study_sessions > 0).then_some(period.mean_minutes),
     },
     Figure {
         name: "Active days",
         id: "stat-days",
         meaning: "Days of your own calendar on which you did anything here.",
-        written: grouped,
+        unit: Unit::Number,
         of: |period| Some(period.active_days),
     },
     Figure {
         name: "Questions",
         id: "stat-questions",
         meaning: "Questions you asked the coach.",
-        written: grouped,
+        unit: Unit::Number,
         of: |period| Some(period.questions),
     },
     Figure {
         name: "Pages read",
         id: "stat-pages",
         meaning: "Pages you had on screen in the reader. A page counts once a day.",
-        written: grouped,
+        unit: Unit::Number,
         of: |period| Some(period.pages_read),
     },
     Figure {
         name: "New documents",
         id: "stat-materials",
         meaning: "Documents you added that were never here before.",
-        written: grouped,
+        unit: Unit::Number,
         of: |period| Some(period.materials_added),
     },
     Figure {
         name: "Documents opened",
         id: "stat-opened",
         meaning: "Different documents of which you read something.",
-        written: grouped,
+        unit: Unit::Number,
         of: |period| Some(period.materials_opened),
     },
     Figure {
@@ -83,34 +110,57 @@ const FIGURES: [Figure; 12] = [
         id: "stat-finished",
         meaning: "Documents of which you read the last page you had not seen yet. Each counts once, also \
                   when it is deleted and added again.",
-        written: grouped,
+        unit: Unit::Number,
         of: |period| Some(period.materials_finished),
     },
     Figure {
         name: "Completion",
         id: "stat-completion",
-        meaning: "Documents finished, of the documents opened.",
-        written: percent,
+        meaning: "Of the documents you opened in the period, the share that you had finished by its end, \
+                  whenever you read the rest of them.",
+        unit: Unit::Percent,
         of: |period| period.completion_percent,
     },
     Figure {
         name: "XP",
         id: "stat-period-xp",
         meaning: XP_MEANING,
-        written: grouped,
+        unit: Unit::Number,
         of: |period| Some(period.xp),
+    },
+    Figure {
+        name: "Level",
+        id: "stat-period-level",
+        meaning: LEVEL_MEANING,
+        unit: Unit::Number,
+        of: |period| Some(period.level),
+    },
+    Figure {
+        name: "Streak",
+        id: "stat-period-streak",
+        meaning: STREAK_MEANING,
+        unit: Unit::Days,
+        of: |period| Some(period.current_streak_days),
+    },
+    Figure {
+        name: "Longest streak",
+        id: "stat-longest",
+        meaning: "The longest streak you have ever had, up to the end of the period.",
+        unit: Unit::Days,
+        of: |period| Some(period.longest_streak_days),
     },
     Figure {
         name: "Achievements",
         id: "stat-achievements",
         meaning: "Achievements you unlocked.",
-        written: grouped,
+        unit: Unit::Number,
         of: |period| Some(period.achievements),
     },
 ];
 
 const XP_MEANING: &str = "A question is worth 5 XP (the first 20 of a day), a new document 50, a finished one 50, the \
      first activity of a day 10, and every seventh day of a streak 25. Nothing counts twice.";
+const XP_TOTAL_MEANING: &str = "All XP since your first day here. Your level follows from it.";
 const LEVEL_MEANING: &str = "Level 2 starts at 100 XP, level 3 at 300, level 4 at 600: each takes 100 XP more than the one before.";
 const STREAK_MEANING: &str = "Days in a row with at least five minutes or three questions. One missed day in each week, \
      Monday to Sunday, is bridged by a freeze: it keeps the streak and is not counted in it.";
@@ -123,15 +173,18 @@ pub fn figures(overview: &Overview) -> AnyView {
             <div class="streak">
                 <Flame lit={standing.current_streak_days > 0} />
                 <div>
-                    <p><strong>{streak(standing.current_streak_days)}</strong>{meaning("stat-streak", "Streak", STREAK_MEANING)}</p>
+                    <p><strong>{streak(standing.current_streak_days)}</strong>{explained("stat-streak", "Streak", STREAK_MEANING)}</p>
                     <p class="hint">{advice(standing)}</p>
                 </div>
             </div>
             <div class="level">
                 <p>
                     <strong>{"Level ".to_owned() + &grouped(standing.level)}</strong>
-                    {meaning("stat-level", "Level", LEVEL_MEANING)}
-                    <span class="hint">{grouped(standing.xp_total) + " XP in all"}</span>
+                    {explained("stat-level", "Level", LEVEL_MEANING)}
+                    <span class="hint">
+                        {grouped(standing.xp_total) + " XP in all"}
+                        {explained("stat-xp-total", "XP in all", XP_TOTAL_MEANING)}
+                    </span>
                 </p>
                 <progress
                     aria-label="Way to the next level"
@@ -142,7 +195,7 @@ pub fn figures(overview: &Overview) -> AnyView {
             </div>
             <div class="xp-today" data-testid="stat-xp">
                 <p><strong>{grouped(standing.xp_today)}</strong></p>
-                <p class="hint">"XP today"{meaning("stat-xp", "XP", XP_MEANING)}</p>
+                <p class="hint">"XP today"{explained("stat-xp", "XP", XP_MEANING)}</p>
             </div>
         </section>
         <section class="period" aria-labelledby="period-title">
@@ -159,13 +212,11 @@ fn shown(figure: &Figure, overview: &Overview) -> AnyView {
         (figure.of)(&overview.current),
         (figure.of)(&overview.before),
     );
-    let change = now
-        .zip(was)
-        .map(|(now, was)| change(now, was, figure.written));
-    let value = now.map_or_else(|| "–".to_owned(), figure.written);
+    let change = now.zip(was).map(|(now, was)| change(now, was, figure.unit));
+    let value = now.map_or_else(|| "–".to_owned(), |now| figure.unit.written(now));
     view! {
         <div data-testid=figure.id>
-            <dt>{figure.name}{meaning(figure.id, figure.name, figure.meaning)}</dt>
+            <dt>{figure.name}{explained(figure.id, figure.name, figure.meaning)}</dt>
             <dd>{value}{change.map(|change| view! { <span class="change">{change}</span> })}</dd>
         </div>
     }
@@ -173,7 +224,7 @@ fn shown(figure: &Figure, overview: &Overview) -> AnyView {
 }
 
 /// The button that says what a figure means.
-fn meaning(id: &'static str, name: &'static str, text: &'static str) -> AnyView {
+pub fn explained(id: &'static str, name: &'static str, text: &'static str) -> AnyView {
     let id = id.to_owned() + "-meaning";
     view! {
         <button
@@ -194,12 +245,12 @@ fn meaning(id: &'static str, name: &'static str, text: &'static str) -> AnyView 
 }
 
 /// `+12`, `−1 h 5 min`, `±0`.
-fn change(now: u32, was: u32, written: fn(u32) -> String) -> String {
+fn change(now: u32, was: u32, unit: Unit) -> String {
     if now == was {
         return "±0".to_owned();
     }
     let sign = if now > was { "+" } else { "−" };
-    sign.to_owned() + &written(now.abs_diff(was))
+    sign.to_owned() + &unit.difference(now.abs_diff(was))
 }
 
 /// `35 XP to level 2`.
@@ -289,10 +340,6 @@ fn grouped(number: u32) -> String {
     }
 }
 
-fn percent(number: u32) -> String {
-    number.to_string() + " %"
-}
-
 /// `12 min`, `1 h 20 min`.
 pub fn time(minutes: u32) -> String {
     let rest = (minutes % 60).to_string() + " min";
@@ -326,9 +373,11 @@ mod tests {
 
     #[test]
     fn a_change_says_its_direction_in_the_figures_own_unit() {
-        assert_eq!(change(12, 12, grouped), "±0");
-        assert_eq!(change(100, 35, time), "+1 h 5 min");
-        assert_eq!(change(0, 1_200, grouped), "−1,200");
+        assert_eq!(change(12, 12, Unit::Number), "±0");
+        assert_eq!(change(100, 35, Unit::Minutes), "+1 h 5 min");
+        assert_eq!(change(0, 1_200, Unit::Number), "−1,200");
+        assert_eq!(change(60, 50, Unit::Percent), "+10 points");
+        assert_eq!(change(0, 1, Unit::Days), "−1 day");
     }
 
     #[test]

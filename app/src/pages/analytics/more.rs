@@ -2,7 +2,7 @@
 //! to, the questions the documents could not answer; then the achievements and the way to take
 //! everything along.
 
-use super::figures::time;
+use super::figures::{explained, time};
 use crate::{
     model::analytics::{
         Achievement, AnalyticsPage, CitedPage, MaterialTime, More, UnansweredQuestion,
@@ -15,19 +15,39 @@ use leptos::prelude::*;
 pub fn lists(more: &More) -> AnyView {
     view! {
         <section class="list-of" aria-labelledby="by-document">
-            <h2 id="by-document">"Reading time by document"</h2>
+            {titled(
+                "by-document",
+                "Reading time by document",
+                "Study time of the period that you spent reading. A pause between two documents counts for \
+                 the one you came from. Documents you have deleted are among the others.",
+            )}
             {by_document(more)}
         </section>
         <section class="list-of" aria-labelledby="most-cited">
-            <h2 id="most-cited">"Pages your answers point to most"</h2>
+            {titled(
+                "most-cited",
+                "Pages your answers point to most",
+                "How often the coach's answers point to a page, over all time. Only checked places count.",
+            )}
             {most_cited(&more.cited_pages)}
         </section>
         <section class="list-of" aria-labelledby="unanswered">
-            <h2 id="unanswered">"Questions your documents could not answer"</h2>
+            {titled(
+                "unanswered",
+                "Questions your documents could not answer",
+                "Questions of all time for which the coach found nothing in your documents, or nothing its \
+                 answer could point to. One that is answered later leaves the list.",
+            )}
             {unanswered(&more.unanswered)}
         </section>
     }
     .into_any()
+}
+
+/// A title that says what stands under it.
+fn titled(id: &'static str, title: &'static str, meaning: &'static str) -> AnyView {
+    view! { <div class="titled"><h2 id=id>{title}</h2>{explained(id, title, meaning)}</div> }
+        .into_any()
 }
 
 fn by_document(more: &More) -> AnyView {
@@ -136,7 +156,11 @@ pub fn achievements(page: &AnalyticsPage) -> AnyView {
         .collect_view();
     view! {
         <section class="achievements" id="achievements" aria-labelledby="achievements-title">
-            <h2 id="achievements-title">"Achievements"</h2>
+            {titled(
+                "achievements-title",
+                "Achievements",
+                "Each is unlocked once and stays, whatever happens later. The numbers say how far you are.",
+            )}
             <p class="hint">{[&unlocked.to_string(), " of ", &page.achievements.len().to_string(), " unlocked"].concat()}</p>
             <ul>{rows}</ul>
         </section>
@@ -165,7 +189,7 @@ fn achievement(one: &Achievement, badge: String) -> AnyView {
     .into_any()
 }
 
-/// Links to everything as files.
+/// Links to everything as files, of the period and of all time.
 pub fn downloads(days: u32) -> AnyView {
     let days = days.to_string();
     let csv = |what: &'static str, name: &'static str| {
@@ -177,12 +201,19 @@ pub fn downloads(days: u32) -> AnyView {
             <h2 id="downloads-title">"Take it along"</h2>
             <p class="hint">"The figures of this period as files. CSV opens in any spreadsheet."</p>
             <ul>
+                {csv("overview", "Figures (CSV)")}
+                {csv("standing", "Where you stand (CSV)")}
                 {csv("days", "Days (CSV)")}
+                {csv("hours", "Hours of the week (CSV)")}
                 {csv("sessions", "Study sessions (CSV)")}
+                {csv("materials", "Reading time (CSV)")}
                 {csv("events", "Activities (CSV)")}
                 {csv("awards", "XP (CSV)")}
                 {csv("achievements", "Achievements (CSV)")}
-                <li><a href="/analytics/export.json?days=".to_owned() + &days rel="external" download>"Everything (JSON)"</a></li>
+                {csv("cited_pages", "Cited pages (CSV)")}
+                {csv("unanswered", "Open questions (CSV)")}
+                <li><a href="/analytics/export.json?days=".to_owned() + &days rel="external" download>"This period (JSON)"</a></li>
+                <li><a href="/analytics/export.json?days=all" rel="external" download>"Everything since your first day (JSON)"</a></li>
             </ul>
         </section>
     }

@@ -17,21 +17,20 @@ fn rows(page: &AnalyticsPage) -> Vec<DayActivity> {
         .collect()
 }
 
-/// Minutes and activities of each day.
+/// Minutes, activities and XP of each day, and whether a freeze bridged it.
 pub fn calendar_table(page: &AnalyticsPage) -> AnyView {
-    of_days(
-        page,
-        "Study time of each day.",
-        ["Minutes", "Activities"],
-        |day| {
-            let minutes = if day.frozen && day.minutes == 0 {
-                "Kept by a freeze".to_owned()
-            } else {
-                day.minutes.to_string()
-            };
-            vec![minutes, day.activities.to_string()]
-        },
-    )
+    let columns = ["Minutes", "Activities", "XP"];
+    of_days(page, "Study time of each day.", columns, |day| {
+        vec![minutes(day), day.activities.to_string(), day.xp.to_string()]
+    })
+}
+
+fn minutes(day: DayActivity) -> String {
+    match (day.frozen, day.minutes) {
+        (true, 0) => "Kept by a freeze".to_owned(),
+        (true, minutes) => minutes.to_string() + ", kept by a freeze",
+        (false, minutes) => minutes.to_string(),
+    }
 }
 
 /// XP of each day, the sum, and the streak.
@@ -145,6 +144,12 @@ mod tests {
             hours_chart: String::new(),
             badges: Vec::new(),
         };
+        let bridged = DayActivity {
+            minutes: 4,
+            ..page.days[2]
+        };
+        let said = [page.days[0], page.days[2], bridged].map(minutes);
+        assert_eq!(said, ["0", "Kept by a freeze", "4, kept by a freeze"]);
         let shown: Vec<_> = rows(&page).iter().map(|day| day.date.to_string()).collect();
         assert_eq!(shown, ["2026-03-04", "2026-03-02"]);
     }

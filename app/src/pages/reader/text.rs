@@ -301,13 +301,14 @@ fn parts(text: &str, span: Span) -> (&str, &str, &str) {
 }
 
 /// Tells the server once that a page has been on screen for a while, and then that it is still being
-/// read. A failure costs the student nothing she would want to be told about.
+/// read. What could not be told is told again with the next heartbeat; the student need not know of it.
 fn count_as_read(material: MaterialId, page: u32) {
     let reading = Kept::empty();
     Effect::new(move |_| {
-        let on_read = move || {
+        let on_read = move |is_told: heartbeat::Told| {
             spawn_local(async move {
-                let _ = api::analytics::record_page_read(material, page).await;
+                let told = api::analytics::record_page_read(material, page).await;
+                is_told.set(told.is_ok());
             });
         };
         if let Some(followed) = heartbeat::follow(material, page, on_read) {

@@ -82,9 +82,10 @@ pub struct PeriodNumbers {
     mean_minutes: u32,
     /// Different documents that were read.
     materials_opened: u32,
-    /// Documents whose last unseen page was read.
+    /// Documents of which every page has now been on screen.
     materials_finished: u32,
-    /// Finished of opened, in percent; null when nothing was opened.
+    /// Of the documents read, those that were finished at the period's end, in percent; null when none
+    /// was read.
     completion_percent: Option<u32>,
     /// Questions asked.
     questions: u32,
@@ -181,7 +182,7 @@ pub struct LearningMore {
     other_minutes: u32,
     /// The pages that answers point to most often, over all time.
     cited_pages: Vec<PageCited>,
-    /// The latest questions on which the materials said nothing, newest first.
+    /// The latest questions that the materials could not answer, newest first.
     unanswered: Vec<OpenQuestion>,
 }
 
@@ -206,7 +207,7 @@ pub struct PageCited {
     times: u32,
 }
 
-/// A question on which the materials said nothing.
+/// A question that the materials could not answer.
 #[derive(Serialize, ToSchema)]
 pub struct OpenQuestion {
     text: String,

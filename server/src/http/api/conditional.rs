@@ -96,7 +96,7 @@ impl Answers {
     /// Nothing kept yet.
     pub fn new(caches: &Caches) -> Self {
         Self {
-            analytics: Cached::new(caches, Namespace::Analytics, "answer", 2),
+            analytics: Cached::new(caches, Namespace::Analytics, "answer", 3),
             materials: Cached::new(caches, Namespace::Materials, "answer", 1),
             searches: Cached::new(caches, Namespace::Rag, "answer", 3)
                 .keep_if(|written: &Written| written.is_lasting),

@@ -45,56 +45,50 @@ pub async fn history(db: &Db, user: UserId) -> Stored<Vec<Day>> {
     })
 }
 
-/// How many documents were read in a period, and in another.
-pub async fn opened(db: &Db, user: UserId, [current, before]: [Period; 2]) -> Stored<Opened> {
+/// How many documents were read in a period, and in another, and were finished when it ended.
+pub async fn opened(db: &Db, user: UserId, [current, before]: [Period; 2]) -> Stored<[Opened; 2]> {
     let [a, b, c, d] = [current.0, current.1, before.0, before.1].map(|date| date.to_string());
-    let found = db.look_for(
+    let rows = db.look(
         "opened materials",
-        "SELECT sum(EXISTS (SELECT 1 FROM material_activity AS read
-                            WHERE read.user_id = $1 AND read.material_id = opened_materials.material_id
-                              AND read.local_date BETWEEN $2 AND $3)),
-                sum(EXISTS (SELECT 1 FROM material_activity AS read
-                            WHERE read.user_id = $1 AND read.material_id = opened_materials.material_id
-                              AND read.local_date BETWEEN $4 AND $5))
+        "SELECT EXISTS (SELECT 1 FROM material_activity AS read
+                        WHERE read.user_id = $1 AND read.material_id = opened_materials.material_id
+                          AND read.opened AND read.local_date BETWEEN $2 AND $3),
+                EXISTS (SELECT 1 FROM material_activity AS read
+                        WHERE read.user_id = $1 AND read.material_id = opened_materials.material_id
+                          AND read.opened AND read.local_date BETWEEN $4 AND $5),
+                finished_on <= $3, finished_on <= $5
          FROM opened_materials WHERE user_id = $1",
         &[&user.uuid(), &a, &b, &c, &d],
         |row| {
-            let number = |column: usize| {
-                let sum: Option<i64> = row.get(column)?;
-                Ok::<_, rusqlite::Error>(count(sum.unwrap_or_default()))
-            };
-            Ok(Opened {
-                current: number(0)?,
-                before: number(1)?,
-            })
+            let is_opened = [row.get(0)?, row.get(1)?];
+            let is_finished: [Option<bool>; 2] = [row.get(2)?, row.get(3)?];
+            Ok((is_opened, is_finished))
         },
     )?;
-    Ok(found.unwrap_or_default())
+    Ok([0, 1].map(|period| {
+        let opened = rows.iter().filter(|(is_opened, _)| is_opened[period]);
+        let finished =
+            |(_, is_finished): &&(_, [Option<bool>; 2])| is_finished[period] == Some(true);
+        Opened {
+            materials: number_of(opened.clone()),
+            finished: number_of(opened.filter(finished)),
+        }
+    }))
 }
 
-/// Seconds of study by date and hour.
-pub async fn hours(
-    db: &Db,
-    user: UserId,
-    (first, last): Period,
-) -> Stored<Vec<(NaiveDate, u32, i64)>> {
-    let rows = db.look(
+fn number_of<T>(rows: impl Iterator<Item = T>) -> u32 {
+    u32::try_from(rows.count()).unwrap_or(u32::MAX)
+}
+
+/// Seconds of study by weekday (Monday is 0) and hour.
+pub async fn hours(db: &Db, user: UserId, (first, last): Period) -> Stored<Vec<(u32, u32, i64)>> {
+    db.look(
         "hours",
-        "SELECT local_date, hour, study_seconds FROM hourly_activity
-         WHERE user_id = $1 AND local_date BETWEEN $2 AND $3",
+        "SELECT weekday, hour, CAST(sum(study_seconds) AS BIGINT) FROM hourly_activity
+         WHERE user_id = $1 AND local_date BETWEEN $2 AND $3 GROUP BY weekday, hour",
         &[&user.uuid(), &first.to_string(), &last.to_string()],
-        |row| {
-            Ok((
-                local_date(row.get_ref(0)?.as_str()?),
-                row.get(1)?,
-                row.get(2)?,
-            ))
-        },
-    )?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(date, hour, seconds)| Some((date?, hour, seconds)))
-        .collect())
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
 }
 
 /// Seconds of study by document, the longest first. A document that is gone has no title.
@@ -122,7 +116,7 @@ pub async fn cited_pages(db: &Db, user: UserId, limit: i64) -> Stored<Vec<CitedP
         "SELECT cited_pages.material_id, materials.title, cited_pages.page_number, cited_pages.times
          FROM cited_pages JOIN materials ON materials.id = cited_pages.material_id
          WHERE cited_pages.user_id = $1 AND materials.user_id = $1
-         ORDER BY cited_pages.times DESC LIMIT $2",
+         ORDER BY cited_pages.times DESC, cited_pages.material_id, cited_pages.page_number LIMIT $2",
         &[&user.uuid(), &limit],
         |row| {
             Ok(CitedPage {
@@ -135,12 +129,12 @@ pub async fn cited_pages(db: &Db, user: UserId, limit: i64) -> Stored<Vec<CitedP
     )
 }
 
-/// The latest questions on which the materials said nothing, newest first.
+/// The latest questions that the materials could not answer, newest first.
 pub async fn unanswered(db: &Db, user: UserId, limit: i64) -> Stored<Vec<UnansweredQuestion>> {
     db.look(
         "unanswered questions",
         "SELECT text, created_at, conversation_id FROM messages
-         WHERE user_id = $1 AND not_covered ORDER BY created_at DESC LIMIT $2",
+         WHERE user_id = $1 AND not_covered ORDER BY created_at DESC, id LIMIT $2",
         &[&user.uuid(), &limit],
         |row| {
             Ok(UnansweredQuestion {

@@ -47,7 +47,11 @@ impl EventRow {
                 page,
                 finishes: sha256,
             },
-            "reading" => Deed::Reading { material, page },
+            "reading" => Deed::Reading {
+                material,
+                page,
+                finishes: sha256,
+            },
             _ => {
                 return Err(StoreError::Corrupt {
                     column: "events.kind",
@@ -163,11 +167,17 @@ pub async fn replace(tx: &mut Write, user: UserId, paper: &Paper) -> Stored<()> 
         };
         rows.add_to_hour(stretch).await?;
     }
-    for (&(date, material), &seconds) in &paper.materials {
-        rows.add_to_material(material, date, seconds).await?;
+    for (&(date, material), read) in &paper.materials {
+        rows.add_to_material(material, date, read.seconds).await?;
+        if read.opened {
+            rows.open_material(material, date).await?;
+        }
     }
-    for (id, date, sitting) in &paper.sittings {
-        rows.begin_sitting(*id, *date, sitting).await?;
+    for (&material, &date) in &paper.finished {
+        rows.finish_material(material, date).await?;
+    }
+    for (&(_, id), sitting) in &paper.sittings {
+        rows.put_sitting(id, None, sitting).await?;
     }
     for award in paper.awards.values() {
         rows.give(award.clone()).await?;
