@@ -111,8 +111,8 @@ impl Desk {
         let (clock, changes) = (Clock::system(), Arc::new(Changes::default()));
         let slot = EmbedderSlot::empty();
         Coach::new(
-            self.db.clone(),
-            Retrieval::new(self.db.clone(), slot.clone(), &crate::cache::Caches::off()),
+            (self.db.clone(), &self.caches),
+            Retrieval::new(self.db.clone(), slot.clone(), &Caches::off()),
             slot,
             Arc::new(script),
             Analytics::new(self.db.clone(), changes.clone(), clock.clone()),
