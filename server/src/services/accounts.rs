@@ -3,7 +3,7 @@
 use super::{answer, store_error, told};
 use crate::{
     accounts::{AccountError, Accounts},
-    cache::{Cached, Caches},
+    cache::{Cached, Caches, Namespace},
     vitals::Vitals,
 };
 use app::{

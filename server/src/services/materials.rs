@@ -1,6 +1,6 @@
 //! The library and the reader as the pages want them.
 
-use super::{answer, ingest_error, render_error, store_error};
+use super::{answer, ingest_error, render_error, store_error, told};
 use crate::{
     cache::Cached,
     find::Needle,
@@ -9,7 +9,7 @@ use crate::{
     store::{Db, materials, reading},
 };
 use app::{
-    error::AppError,
+    error::{AppError, ErrorKind},
     model::{
         filter::{TAGS_MAX, tags_of},
         id::{MaterialId, UserId},
