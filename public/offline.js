@@ -9,8 +9,6 @@ const COPIES_MAX = 60;
 const PROBE_MS = 3_000;
 /** Waits before questions are sent again, in milliseconds; then the next focus is waited for. */
 const WAITS_MS = [2_000, 10_000, 30_000, 120_000];
-/** When a page has long got all it needs, in milliseconds, and the rest of the build may be fetched. */
-const HOLD_AFTER_MS = 20_000;
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content;
 const student = meta("student");
@@ -44,7 +42,6 @@ async function start() {
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && sendAgain());
   sendAgain();
   await tellRefused();
-  if (isApp && !navigator.connection?.saveData) setTimeout(() => tell({ type: "hold" }).catch(() => undefined), HOLD_AFTER_MS);
   document.documentElement.dataset.offlineReady = "true";
 }
 

@@ -1,7 +1,7 @@
 // Studyin's service worker: what the browser shows and keeps while the server is out of reach.
 //
 // It holds three things and nothing else:
-// - public files: the shell of one build, and the other files of that build;
+// - public files: the shell of one build, and what its pages have loaded of the other files;
 // - read-only copies of documents and conversations which a student chose to keep (offline.js puts them
 //   into a cache that bears her id);
 // - questions she asked while offline, until the coach has taken them.
@@ -11,11 +11,9 @@
 // opens, and when the server makes a page for nobody: her session has ended then. Her questions go with
 // the first two; after the third nobody sees them, and they wait until she signs in again.
 
-// These are filled in by scripts/finish-site.mjs, so these bytes differ from build to build.
+// Both are filled in by scripts/finish-site.mjs, so these bytes differ from build to build.
 const BUILD = "development";
 const SHELL = [];
-/** What pages load later: the list of the parts by page, and the script that loads a part. */
-const LATER = [];
 
 const FILES = `shell-${BUILD}`;
 /** Caches of copies are called this and the student's id. */
@@ -41,22 +39,10 @@ self.addEventListener("activate", (event) => event.waitUntil(takeOver()));
 async function fillShell() {
   const cache = await caches.open(FILES);
   // Built files never change under their names, so what the page has just loaded serves again.
-  const requests = SHELL.map((path) => (path.startsWith("/pkg/") ? built(path) : new Request(path, { cache: "no-cache" })));
+  const requests = SHELL.map((path) =>
+    path.startsWith("/pkg/") ? new Request(ASSETS + path, { mode: "cors", credentials: "omit" }) : new Request(path, { cache: "no-cache" }),
+  );
   await cache.addAll(requests);
-}
-
-function built(path) {
-  return new Request(ASSETS + path, { mode: "cors", credentials: "omit", priority: "low" });
-}
-
-/** Fetches the rest of the build: a page that stays open goes on working when the server has another one. */
-async function hold() {
-  const cache = await caches.open(FILES);
-  const add = async (path) => (await cache.match(ASSETS + path)) ?? cache.add(built(path));
-  for (const path of LATER) await add(path);
-  const list = await cache.match(ASSETS + LATER[0]);
-  const parts = new Set(Object.values(await list.json()).flat());
-  for (const name of parts) await add(`/pkg/${name}.wasm`);
 }
 
 // A new build waits until no page of the old one is open (nothing here skips that wait), so the old
@@ -173,7 +159,7 @@ async function dropCopy(path) {
 }
 
 // Pages talk to the worker: `hello` when they open, `ask` to leave a question, `send` when the
-// connection seems to be back, `hold` when there is time for it.
+// connection seems to be back; the offline page lists what waits and takes it back.
 self.addEventListener("message", (event) => {
   const { type, student, question, id } = event.data ?? {};
   const work = {
@@ -183,7 +169,6 @@ self.addEventListener("message", (event) => {
     send: sendAll,
     questions: hers,
     drop: () => change("questions", (table) => table.delete(id)),
-    hold,
   }[type];
   if (!work) return;
   const answered = work().then(

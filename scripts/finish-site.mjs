@@ -115,7 +115,7 @@ function nameCharts() {
 /**
  * Writes the build's name and the files of its shell into the service worker, whose bytes then change
  * with every build: that is how a browser notices one. The script and its WASM are among them because
- * a page has just loaded them, so they cost no second download; the others it fetches in a quiet moment.
+ * a page has just loaded them, so they cost no second download.
  */
 function stampWorker(hashes) {
   const worker = path.join(site, "sw.js");
@@ -123,15 +123,13 @@ function stampWorker(hashes) {
   const hashOf = (what) => hashes.match(new RegExp(`^${what}: *(\\S+)$`, "m"))?.[1];
   const built = ["css", "js", "wasm"].map((what) => `/pkg/app.${hashOf(what)}.${what}`);
   const shell = [...built, ...WORKER_SHELL.filter((name) => existsSync(path.join(site, name)))];
-  const later = [`/pkg/__wasm_split_manifest.${hashOf("manifest")}.json`, `/pkg/__wasm_split.${hashOf("split")}.js`];
   const offline = path.join(site, "offline.html");
   writeFileSync(offline, readFileSync(offline, "utf8").replace("/pkg/app.css", built[0]));
   const text = readFileSync(worker, "utf8");
   const build = shortHash(text, ...shell.map((name) => readFileSync(path.join(site, name))), whole);
   const stamped = text
     .replace(/^const BUILD = .*;$/m, `const BUILD = ${JSON.stringify(build)};`)
-    .replace(/^const SHELL = .*;$/m, `const SHELL = ${JSON.stringify(shell)};`)
-    .replace(/^const LATER = .*;$/m, `const LATER = ${JSON.stringify(later)};`);
+    .replace(/^const SHELL = .*;$/m, `const SHELL = ${JSON.stringify(shell)};`);
   writeFileSync(worker, stamped);
 }
 

@@ -82,7 +82,7 @@ pub fn shell(options: LeptosOptions) -> AnyView {
                 />
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <link rel="manifest" href="/site.webmanifest" />
-                {(!plain).then(|| view! { <script src="/vitals.js" defer fetchpriority="low"></script> })}
+                {(!plain).then(|| view! { <script src="/vitals.js" nonce=use_nonce() defer fetchpriority="low"></script> })}
                 {(!plain).then(|| view! {
                     <meta name="student" content=student />
                     <meta name="chunks" content=files.chunks.clone() />
@@ -99,8 +99,8 @@ pub fn shell(options: LeptosOptions) -> AnyView {
                     {root.clone().map(|root| view! { <meta name="assets" content=root /> })}
                     <AutoReload options=options.clone() />
                     <HydrationScripts options=options.clone() root=root.unwrap_or_default() />
-                    <script type="module" src="/ahead.js"></script>
-                    <script type="module" src="/offline.js"></script>
+                    <script type="module" src="/ahead.js" nonce=use_nonce()></script>
+                    <script type="module" src="/offline.js" nonce=use_nonce()></script>
                 })}
                 <MetaTags />
             </head>

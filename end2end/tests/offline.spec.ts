@@ -293,24 +293,6 @@ test("a click whose part of the page is gone opens the page anew", async ({ brow
   await context.close();
 });
 
-test("a page that stays open has all of its build", async ({ student }) => {
-  test.setTimeout(120_000);
-  const { page } = student;
-  await page.goto("/");
-  await hydrated(page);
-  await guarded(page);
-  const missing = await page.evaluate(async () => {
-    const { tell } = (await import(new URL("/offline.js", location.href).href)) as { tell: (message: object) => Promise<void> };
-    // What the page says after a while.
-    await tell({ type: "hold" });
-    const list = document.querySelector<HTMLMetaElement>('meta[name="chunks"]')?.content ?? "";
-    const parts = Object.values((await (await fetch(list)).json()) as Record<string, string[]>).flat();
-    const found = await Promise.all(parts.map((name) => caches.match(`/pkg/${name}.wasm`)));
-    return parts.filter((_, index) => !found[index]);
-  });
-  expect(missing).toEqual([]);
-});
-
 test("a copy goes with its document, and when it is removed", async ({ student }) => {
   test.setTimeout(120_000);
   const { page, context } = student;

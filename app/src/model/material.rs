@@ -119,7 +119,7 @@ pub struct Material {
     pub pages_searchable: u32,
     /// Passages it is divided into for the search.
     pub chunk_count: u32,
-    /// Pages that could not be read although the document could; `page_faults` lists them.
+    /// Pages that could not be read, or not wholly, although the document could; `page_faults` lists them.
     pub page_fault_count: u32,
     /// How fast it moves while it moves.
     pub pace: Option<Pace>,
@@ -169,7 +169,7 @@ pub struct Pace {
     pub remaining_seconds: Option<u32>,
 }
 
-/// A page that could not be read, and why.
+/// A page that could not be read, or not wholly, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageFault {
     /// From 1.

@@ -282,7 +282,7 @@ fn Head(material: Material, desk: Desk) -> impl IntoView {
                     "Open the original"
                 </a>
                 <a href=file + "?download" rel="external" download="">"Download it"</a>
-                <a href="/coach">
+                <a href="/coach?material=".to_owned() + &id>
                     <Icon glyph=Glyph::Coach />
                     "Ask about this document"
                 </a>

@@ -458,14 +458,35 @@ fn write_line(line: &Line) -> io::Result<()> {
     out.flush()
 }
 
-/// Whether most characters are of the private kind that only the font's maker understands.
-pub(super) fn is_nameless(text: &str) -> bool {
-    /// A few bullets alone are no unreadable page.
+/// How much of a page is of the private characters that only the font's maker understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nameless {
+    /// Less than half of it.
+    Little,
+    /// Most, but some words can be read.
+    Most,
+    /// There is nothing else to speak of.
+    All,
+}
+
+/// See [`Nameless`].
+pub(super) fn nameless(text: &str) -> Nameless {
+    /// A few bullets alone are no unreadable page, and a page number alone no readable one.
     const ENOUGH: usize = 40;
-    let drawn = text.chars().filter(|c| !c.is_whitespace()).count();
-    let nameless = |c: char| matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' | char::REPLACEMENT_CHARACTER);
-    let nameless = text.chars().filter(|&c| nameless(c)).count();
-    drawn >= ENOUGH && nameless * 2 >= drawn
+    let is_nameless = |c: char| matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' | char::REPLACEMENT_CHARACTER);
+    let (mut drawn, mut nameless, mut named) = (0_usize, 0_usize, 0_usize);
+    for c in text.chars().filter(|c| !c.is_whitespace()) {
+        drawn += 1;
+        nameless += usize::from(is_nameless(c));
+        named += usize::from(c.is_alphanumeric() && !is_nameless(c));
+    }
+    if drawn < ENOUGH || nameless * 2 < drawn {
+        Nameless::Little
+    } else if named < ENOUGH {
+        Nameless::All
+    } else {
+        Nameless::Most
+    }
 }
 
 /// Cuts `text` to at most `max` bytes at a character's end.
@@ -517,9 +538,17 @@ mod tests {
 
     #[test]
     fn a_page_of_nameless_letters_is_told_from_one_with_bullets() {
-        assert!(is_nameless(&"\u{e001}\u{e002} ".repeat(30)));
-        assert!(!is_nameless(&"\u{f0b7} a point of a list\n".repeat(30)));
-        assert!(!is_nameless("\u{e001}"));
+        let letters = "\u{e001}\u{e002} ".repeat(300);
+        let code = "<http-method>GET</http-method>\n".repeat(3);
+        for (text, expected) in [
+            (letters.clone(), Nameless::All),
+            (format!("{letters}Page 7"), Nameless::All),
+            (format!("{letters}{code}"), Nameless::Most),
+            ("\u{f0b7} a point of a list\n".repeat(30), Nameless::Little),
+            ("\u{e001}".to_owned(), Nameless::Little),
+        ] {
+            assert_eq!(nameless(&text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// To be raised whenever the same file gives another text than before.
-const PIPELINE_VERSION: u16 = 1;
+const PIPELINE_VERSION: u16 = 2;
 /// Pages that may wait between the extracting child and whoever takes them.
 const EVENTS_WAITING: usize = 32;
 

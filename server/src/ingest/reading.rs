@@ -191,9 +191,16 @@ impl Book<'_> {
                 }
                 return Ok(true);
             }
-            Event::Page { text, section, .. } => {
+            Event::Page {
+                page,
+                text,
+                section,
+                fault,
+            } => {
                 self.raw.push(text);
                 self.sections.push(section);
+                self.faults
+                    .extend(fault.map(|reason| PageFault { page, reason }));
             }
             Event::Fault { page, reason } => {
                 self.raw.push(String::new());

@@ -6,8 +6,8 @@
 
 use super::{
     extract::{
-        DOCUMENT_TEXT_MAX_BYTES, Failure, Line, PAGE_TEXT_MAX_BYTES, PAGES_MAX, PASSWORD_FLAG,
-        PICTURES_FLAG, is_nameless,
+        DOCUMENT_TEXT_MAX_BYTES, Failure, Line, Nameless, PAGE_TEXT_MAX_BYTES, PAGES_MAX,
+        PASSWORD_FLAG, PICTURES_FLAG, nameless,
     },
     ocr::{Tesseract, Unrecognised},
 };
@@ -34,6 +34,8 @@ const OUTLINE_MAX: usize = 5_000;
 /// What is said of a page on which the child died.
 const PAGE_GAVE_UP: &str =
     "Reading this page took more time or memory than one page may use, so it was left out.";
+/// What is said of a page some of which can be read all the same.
+const PAGE_PARTLY_NAMELESS: &str = "A font of this page does not say which letters it shows, so only some of it could be read. Print the document to a new PDF, or export it again, to make all of it readable.";
 /// What is said of a page whose font hides which letters it draws.
 const PAGE_NAMELESS: &str = "The font of this page does not say which letters it shows. Print the document to a new PDF, or export it again, to make it readable.";
 /// How often a child that died on a page is started again behind it.
@@ -90,6 +92,8 @@ pub enum Event {
         page: u32,
         text: String,
         section: Option<String>,
+        /// A sentence for the student when some of the page could not be read.
+        fault: Option<String>,
     },
     /// A page that could not be read, with a sentence for the student.
     Fault { page: u32, reason: String },
@@ -364,7 +368,8 @@ impl<'a> Reading<'a> {
         section: Option<String>,
     ) -> Result<(), ExtractError> {
         self.expect(page, pages).await?;
-        if is_nameless(&text) {
+        let nameless = nameless(&text);
+        if nameless == Nameless::All {
             self.has_nameless = true;
             return self.fault(PAGE_NAMELESS.to_owned()).await;
         }
@@ -378,6 +383,7 @@ impl<'a> Reading<'a> {
             page,
             text,
             section,
+            fault: (nameless == Nameless::Most).then(|| PAGE_PARTLY_NAMELESS.to_owned()),
         })
         .await
     }
@@ -601,8 +607,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pages_of_nameless_letters_are_faults_and_nothing_else_fails_the_document() {
+    async fn pages_of_nameless_letters_are_faults_unless_some_words_can_be_read() {
         let letters = "\u{e001}".repeat(60);
+        let some = "\u{e001}".repeat(60) + &" readable".repeat(6);
+        let (_dir, extractor) = script(&format!(
+            r#"echo '{{"page":1,"pages":1,"text":"{some}"}}'; echo '{{"done":{{"pages":1}}}}'"#
+        ));
+        assert_eq!(run(&extractor).await.unwrap(), [read(&some)]);
         let page =
             |n: u32, of: u32| format!(r#"echo '{{"page":{n},"pages":{of},"text":"{letters}"}}'"#);
         let (_dir, extractor) = script(&format!(

@@ -14,6 +14,9 @@ use wasm_bindgen::JsCast;
 /// Documents from which on one looks for a title.
 const FIND_FROM: usize = 9;
 
+/// No form of this name is there: Enter in a field must not send the question around it.
+const NO_FORM: &str = "narrowing";
+
 /// The choice.
 #[derive(Clone, Copy)]
 pub struct Choice {
@@ -186,17 +189,8 @@ pub fn Narrowing(choice: Choice) -> impl IntoView {
             choice.load();
         }
     };
-    // Enter in one of its fields would send the question.
-    let on_key = |event: ev::KeyboardEvent| {
-        let is_field = event
-            .target()
-            .is_some_and(|target| target.has_type::<web_sys::HtmlInputElement>());
-        if event.key() == "Enter" && is_field {
-            event.prevent_default();
-        }
-    };
     view! {
-        <details class="narrowing" on:toggle=on_toggle on:keydown=on_key>
+        <details class="narrowing" on:toggle=on_toggle>
             <summary data-testid="narrowing">{summary}</summary>
             <div class="narrowing-panel">
                 {move || match choice.documents.with(|documents| documents.as_ref().map(Vec::len)) {
@@ -253,6 +247,7 @@ fn Choices(choice: Choice, count: usize) -> impl IntoView {
                             <label class="tag">
                                 <input
                                     type="checkbox"
+                                    form=NO_FORM
                                     prop:checked=move || chosen_tags.with(|tags| tags.contains(&own))
                                     on:change=move |_| choice.toggle_tag(&tag)
                                 />
@@ -268,6 +263,7 @@ fn Choices(choice: Choice, count: usize) -> impl IntoView {
             {(count >= FIND_FROM).then(|| view! {
                 <input
                     type="search"
+                    form=NO_FORM
                     aria-label="Find a document by its title"
                     placeholder="Find by title"
                     on:input=move |event| wanted.set(event_target_value(&event))
@@ -281,6 +277,7 @@ fn Choices(choice: Choice, count: usize) -> impl IntoView {
                             <label>
                                 <input
                                     type="checkbox"
+                                    form=NO_FORM
                                     prop:checked=move || choice.filter.with(|filter| is_chosen(filter, id))
                                     on:change=move |_| choice.toggle_document(id)
                                 />
@@ -319,6 +316,7 @@ fn Pages(choice: Choice, one: Askable) -> impl IntoView {
                 {name}
                 <input
                     type="number"
+                    form=NO_FORM
                     min="1"
                     max=most
                     placeholder=placeholder

@@ -183,7 +183,7 @@ fn Unlock(id: String) -> impl IntoView {
     }
 }
 
-/// The pages that could not be read, asked for when somebody wants to see them.
+/// The pages that could not be read or not wholly, asked for when somebody wants to see them.
 #[component]
 fn Faults(id: MaterialId, material: RwSignal<Material>) -> impl IntoView {
     let count = Memo::new(move |_| material.with(|material| material.page_fault_count));
@@ -205,7 +205,7 @@ fn Faults(id: MaterialId, material: RwSignal<Material>) -> impl IntoView {
         {move || (count.get() > 0).then(|| view! {
             <details class="faults" on:toggle=open>
                 <summary>
-                    {move || label::count(u64::from(count.get()), "page") + " could not be read"}
+                    {move || label::count(u64::from(count.get()), "page") + " could not be read in full"}
                 </summary>
                 {move || match faults.get() {
                     None => view! { <p class="facts">"Asking which"</p> }.into_any(),
