@@ -8,8 +8,9 @@
 mod outline;
 
 use super::{
-    Failure, PAGES_MAX, PageWriter, Stop, is_nameless,
+    Failure, Nameless, PAGES_MAX, PageWriter, Stop,
     layout::{self, Glyph, Turn},
+    nameless,
     outline::Outline,
     picture::Painter,
 };
@@ -66,7 +67,7 @@ pub fn read(bytes: Vec<u8>, password: Option<String>, out: &mut PageWriter) -> R
         let (text, title) = read.map_or((None, None), |read| (Some(read.text), read.title));
         let needs_eyes = text
             .as_deref()
-            .is_none_or(|text| is_blank(text) || is_nameless(text));
+            .is_none_or(|text| is_blank(text) || nameless(text) != Nameless::Little);
         if needs_eyes
             && out.wants_pictures
             && let Some(picture) = painter.page(&bytes, page)
@@ -82,7 +83,7 @@ pub fn read(bytes: Vec<u8>, password: Option<String>, out: &mut PageWriter) -> R
             }
             Some(text) => {
                 // Letters without a meaning are still what the page says.
-                has_text |= !is_blank(&text) || is_nameless(&text);
+                has_text |= !is_blank(&text) || nameless(&text) != Nameless::Little;
                 out.write_titled(page, count, text, title)?;
             }
         }
