@@ -7,7 +7,8 @@ const named = (name) => document.querySelector(`meta[name="${name}"]`)?.content;
 const EXTRAS = { analytics: [named("charts")] };
 
 const list = named("chunks");
-const begun = new Set();
+/** The page's own files are there. */
+const begun = new Set([pageOf(location)]);
 let files;
 /** Whether the server has a newer build by now, and not the files of this page's any more. */
 let isOld = false;
@@ -20,9 +21,13 @@ async function fetchAhead(event) {
   if (isOld) link.rel = "external";
 }
 
+function pageOf({ pathname }) {
+  const [, part, rest] = pathname.split("/");
+  return part === "library" && rest ? "reader" : part;
+}
+
 async function fetchFor(link) {
-  const [, part, rest] = new URL(link.href).pathname.split("/");
-  const page = part === "library" && rest ? "reader" : part;
+  const page = pageOf(link);
   if (begun.has(page)) return;
   begun.add(page);
   try {

@@ -81,6 +81,23 @@ export class Student {
   }
 }
 
+/**
+ * Puts the page's clock into the test's hands, from its next load on. The clock's own ids of timers do not
+ * fit into 32 bits, which is how WebAssembly keeps them.
+ */
+export async function installClock(page: Page): Promise<void> {
+  await page.clock.install();
+  await page.addInitScript(() => {
+    for (const kind of ["Interval", "Timeout"] as const) {
+      const ids: unknown[] = [];
+      const [set, clear] = [window[`set${kind}`], window[`clear${kind}`]];
+      const begin = (task: () => void, ms?: number) => ids.push(set(task, ms));
+      const end = (id: number) => clear(ids[id - 1] as number);
+      Object.assign(window, { [`set${kind}`]: begin, [`clear${kind}`]: end });
+    }
+  });
+}
+
 /** Waits until the page's script has taken over from the server's HTML; some pages carry none. */
 export async function hydrated(page: Page): Promise<void> {
   if ((await page.locator('link[rel="modulepreload"]').count()) === 0) return;

@@ -1,5 +1,5 @@
 import { expect, test } from "../support/fixtures";
-import { hydrated } from "../support/student";
+import { hydrated, installClock } from "../support/student";
 
 // A request that the service worker leaves to the network is told twice.
 test.use({ serviceWorkers: "block" });
@@ -16,7 +16,7 @@ test("a reader says that somebody reads, falls silent without input, and goes on
   });
   const beats = () => calls.filter((path) => path === "/api/heartbeat").length;
 
-  await page.clock.install();
+  await installClock(page);
   await page.goto(address);
   await hydrated(page);
   await page.clock.runFor(4_000);
@@ -61,7 +61,7 @@ test.describe("when the word that a page was read is lost", () => {
       told += 1;
       return told === 1 ? route.fulfill({ status: 503 }) : route.continue();
     });
-    await page.clock.install();
+    await installClock(page);
     await page.goto(address);
     await hydrated(page);
     const lost = page.waitForResponse(/record_page_read/);

@@ -4,7 +4,7 @@ import { request as httpRequest } from "node:http";
 import { fileURLToPath } from "node:url";
 import { expect, test, testAsOwner } from "../support/fixtures";
 import { LIGHTHOUSE_QUESTION } from "../support/pdf";
-import { hydrated, type Student } from "../support/student";
+import { hydrated, installClock, type Student } from "../support/student";
 
 /** Bytes as they are sent, and unpacked. */
 interface Weight {
@@ -176,7 +176,7 @@ test.describe("two minutes after the last input", () => {
     const { page } = student;
     const document = await documentOf(student);
     const conversation = await conversationOf(student);
-    await page.clock.install();
+    await installClock(page);
     for (const path of ["/", "/library", document, "/coach", conversation, "/analytics", "/settings"]) {
       await page.goto(path);
       await hydrated(page);

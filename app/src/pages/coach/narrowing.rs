@@ -311,6 +311,9 @@ fn Pages(choice: Choice, one: Askable) -> impl IntoView {
         } else {
             most.clone()
         };
+        let set =
+            move |value: String| choice.set_page(of.clone(), is_first, value.trim().parse().ok());
+        let entered = set.clone();
         view! {
             <label>
                 {name}
@@ -321,9 +324,11 @@ fn Pages(choice: Choice, one: Askable) -> impl IntoView {
                     max=most
                     placeholder=placeholder
                     prop:value=shown
-                    on:change=move |event| {
-                        let page = event_target_value(&event).trim().parse().ok();
-                        choice.set_page(of.clone(), is_first, page);
+                    on:change=move |event| set(event_target_value(&event))
+                    on:keydown=move |event| {
+                        if event.key() == "Enter" {
+                            entered(event_target_value(&event));
+                        }
                     }
                 />
             </label>
