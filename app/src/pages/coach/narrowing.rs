@@ -298,12 +298,16 @@ fn Pages(choice: Choice, one: Askable) -> impl IntoView {
     let most = one.pages.to_string();
     let field = |name: &'static str, is_first: bool| {
         let (of, most) = (one.clone(), most.clone());
+        let usual = if is_first { 1 } else { one.pages };
+        // What the placeholder says is not said again: it would be in the way of what she types.
         let shown = move || {
             choice.filter.with(|filter| {
-                let pages = filter
+                let page = filter
                     .pages
                     .map(|pages| if is_first { pages.first } else { pages.last });
-                pages.map(|page| page.to_string()).unwrap_or_default()
+                page.filter(|page| *page != usual)
+                    .map(|page| page.to_string())
+                    .unwrap_or_default()
             })
         };
         let placeholder = if is_first {
