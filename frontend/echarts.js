@@ -2,8 +2,9 @@
 // colours. The page's script calls `studyinCharts.draw(element, optionJson)`, again with newer
 // figures if it likes, and `studyinCharts.erase(element)` in the end.
 //
-// Options come from the server and name no colours: a heatmap's rows end with what a tooltip says and
-// with the step that colours the cell (ECharts' own component for that is 6 KB). Nothing here may write `style` attributes into
+// Options come from the server and name no colours: a heatmap's rows end with the step that
+// colours the cell (ECharts' own component for that is 6 KB; it draws only cells whose value is a number) and
+// with what a tooltip says. Nothing here may write `style` attributes into
 // markup: the content security policy forbids them, so tooltips are drawn on the canvas.
 
 import { BarChart, HeatmapChart, LineChart } from "echarts/charts";
@@ -112,11 +113,11 @@ function dress(option, colours) {
   }
   for (const series of option.series ?? []) {
     if (series.type !== "heatmap") continue;
-    series.tooltip = { formatter: ({ value }) => value.at(-2) };
+    series.tooltip = { formatter: ({ value }) => value.at(-1) };
     series.emphasis = { itemStyle: { borderColor: colours.ink, borderWidth: 1.5 } };
     series.data = series.data.map((value) => ({
       value,
-      itemStyle: { color: colours.heat[value.at(-1)], borderColor: colours.paper, borderWidth: 3, borderRadius: 4 },
+      itemStyle: { color: colours.heat[value.at(-2)], borderColor: colours.paper, borderWidth: 3, borderRadius: 4 },
     }));
   }
   option.animation = !still.matches;
@@ -189,7 +190,7 @@ function walk(element, event) {
   chart.dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: at });
   const value = series[0].data[at];
   const said = Array.isArray(value)
-    ? value.at(-2)
+    ? value.at(-1)
     : [xAxis.data[at], ...series.map(({ name, data }) => `${name}: ${data[at]}`)].join("\n");
   const voice = element.closest("figure")?.querySelector("[role=status]");
   if (voice) voice.textContent = said;

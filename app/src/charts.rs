@@ -27,8 +27,8 @@ const CELL_LARGE: f64 = 22.0;
 
 /// A calendar of the days: the longer the study time, the stronger the colour.
 ///
-/// Each row of its data holds the day, what a tooltip says, and the step of [`HEAT_STEPS`] that
-/// colours it. The script colours by that, which saves a component of ECharts' own.
+/// Each row of its data holds the day, the step of [`HEAT_STEPS`] that colours it, and what a tooltip says.
+/// The script colours by the step, which saves a component of ECharts' own.
 pub fn calendar(days: &[DayActivity]) -> String {
     let (Some(first), Some(last)) = (days.first(), days.last()) else {
         return text_of(&Chart::new());
@@ -44,8 +44,8 @@ pub fn calendar(days: &[DayActivity]) -> String {
         .map(|day| {
             vec![
                 day.date.to_string().into(),
-                said(day).into(),
                 step(day).into(),
+                said(day).into(),
             ]
         })
         .collect();
@@ -104,8 +104,8 @@ pub fn xp(days: &[DayActivity]) -> String {
 }
 
 /// Study time by the hour of the day, a row for each day of the week: `minutes` begins with Monday's
-/// hour from midnight on. The rows of its data hold the hour, the day, what a tooltip says, and the
-/// step from 0 (none) to 4 (near the busiest hour).
+/// hour from midnight on. The rows of its data hold the hour, the day, the step from 0 (none) to 4 (near
+/// the busiest hour), and what a tooltip says.
 pub fn hours(minutes: &[[u32; 24]; 7]) -> String {
     let busiest = minutes.iter().flatten().copied().max().unwrap_or_default();
     let data: Vec<Vec<DataPoint>> = minutes
@@ -116,8 +116,8 @@ pub fn hours(minutes: &[[u32; 24]; 7]) -> String {
                 vec![
                     whole(hour).into(),
                     whole(weekday).into(),
-                    said_of_hour(weekday, hour, minutes).into(),
                     share(minutes, busiest).into(),
+                    said_of_hour(weekday, hour, minutes).into(),
                 ]
             })
         })
@@ -262,13 +262,13 @@ mod tests {
         assert_eq!(
             chart["series"][0]["data"],
             json!([
-                ["2026-03-02", "2 Mar 2026\n1 activity, 0 minutes, 15 XP", 0],
+                ["2026-03-02", 0, "2 Mar 2026\n1 activity, 0 minutes, 15 XP"],
                 [
                     "2026-03-03",
-                    "3 Mar 2026\n1 activity, 10 minutes, 15 XP\nA freeze kept the streak",
-                    1
+                    1,
+                    "3 Mar 2026\n1 activity, 10 minutes, 15 XP\nA freeze kept the streak"
                 ],
-                ["2026-03-04", "4 Mar 2026\n1 activity, 20 minutes, 15 XP", 2],
+                ["2026-03-04", 2, "4 Mar 2026\n1 activity, 20 minutes, 15 XP"],
             ])
         );
     }
@@ -323,13 +323,13 @@ mod tests {
         assert_eq!(data.len(), 7 * 24);
         assert_eq!(
             data[9],
-            json!([9, 0, "Monday, 09:00 to 10:00\n40 minutes", 4])
+            json!([9, 0, 4, "Monday, 09:00 to 10:00\n40 minutes"])
         );
         assert_eq!(
             data[7 * 24 - 1],
-            json!([23, 6, "Sunday, 23:00 to 00:00\n1 minute", 1])
+            json!([23, 6, 1, "Sunday, 23:00 to 00:00\n1 minute"])
         );
-        assert_eq!(parsed(&hours(&[[0; 24]; 7]))["series"][0]["data"][0][3], 0);
+        assert_eq!(parsed(&hours(&[[0; 24]; 7]))["series"][0]["data"][0][2], 0);
     }
 
     #[test]
