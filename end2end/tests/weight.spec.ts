@@ -93,6 +93,8 @@ async function conversationOf(student: Student): Promise<string> {
 
 /** An address of the route. */
 async function addressOf(route: string, student: Student): Promise<string> {
+  // Where there is nothing to draw, the chart library is not asked for.
+  if (route === "/analytics") await student.upload();
   if (!route.includes(":")) return route;
   const document = await documentOf(student);
   return route.startsWith("/coach/") ? conversationOf(student) : document;
