@@ -1,12 +1,11 @@
+import type { Page } from "@playwright/test";
 import { LIGHTHOUSE_PAGES, pdf } from "../support/pdf";
 import { expect, test } from "../support/fixtures";
 
 test.use({ javaScriptEnabled: false });
 
-test("signing up, the library and logging in work without JavaScript", async ({ student }) => {
-  test.setTimeout(120_000);
-  const { page } = student;
-
+/** Sends a document by the library's plain form. */
+async function upload(page: Page): Promise<void> {
   await page.goto("/library");
   await page.getByTestId("upload-input").setInputFiles({
     name: "Lighthouse.pdf",
@@ -14,6 +13,13 @@ test("signing up, the library and logging in work without JavaScript", async ({ 
     buffer: pdf(LIGHTHOUSE_PAGES),
   });
   await page.locator('form[action^="/library/upload"] button[type="submit"]').click();
+}
+
+test("signing up, the library and logging in work without JavaScript", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page } = student;
+
+  await upload(page);
   await expect(page).toHaveURL(/\/library/);
   const row = student.material("Lighthouse");
   await expect(row).toBeVisible();
@@ -48,13 +54,7 @@ test("signing up, the library and logging in work without JavaScript", async ({ 
 
 test("the figures behind the charts are there to read without JavaScript", async ({ student }) => {
   const { page } = student;
-  await page.goto("/library");
-  await page.getByTestId("upload-input").setInputFiles({
-    name: "Lighthouse.pdf",
-    mimeType: "application/pdf",
-    buffer: pdf(LIGHTHOUSE_PAGES),
-  });
-  await page.locator('form[action^="/library/upload"] button[type="submit"]').click();
+  await upload(page);
   await expect(student.material("Lighthouse")).toBeVisible();
 
   await page.goto("/analytics");

@@ -188,6 +188,20 @@ fn added(id: u128) -> Activity {
     }
 }
 
+/// A desk, and what it runs on, for tests of thousands of lives: its database need not outlive a crash.
+fn desk_of_many_lives() -> (tokio::runtime::Runtime, Desk) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let desk = runtime.block_on(async {
+        let desk = Desk::new("UTC", "2026-01-01T00:00:00Z").await;
+        desk.db.forget_durability().await.expect("a setting");
+        desk
+    });
+    (runtime, desk)
+}
+
 #[tokio::test]
 async fn a_first_day_with_a_document_and_a_question_is_worth_sixty_five() {
     let desk = Desk::new("Europe/Berlin", "2026-03-02T10:00:00Z").await;

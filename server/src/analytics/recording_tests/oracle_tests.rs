@@ -143,15 +143,7 @@ fn streaks(days: &[Day]) -> Vec<u32> {
 
 #[test]
 fn the_days_equal_what_the_steps_add_up_to() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let desk = runtime.block_on(async {
-        let desk = Desk::new("UTC", "2026-01-01T00:00:00Z").await;
-        desk.db.forget_durability().await.expect("a setting");
-        desk
-    });
+    let (runtime, desk) = desk_of_many_lives();
     let students = std::cell::Cell::new(1_000_u128);
     let mut runner = TestRunner::new(Config {
         cases: LIVES,

@@ -126,15 +126,7 @@ impl Life<'_> {
 
 #[test]
 fn a_thousand_random_histories_are_counted_again_to_the_same_rows() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let desk = runtime.block_on(async {
-        let desk = Desk::new("UTC", "2026-01-01T00:00:00Z").await;
-        desk.db.forget_durability().await.expect("a setting");
-        desk
-    });
+    let (runtime, desk) = desk_of_many_lives();
     let students = std::cell::Cell::new(1_000);
     let mut runner = TestRunner::new(Config {
         cases: HISTORIES,
