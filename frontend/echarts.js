@@ -1,6 +1,6 @@
 // The charts of the analytics page: the part of ECharts they need, dressed in the page's own
-// colours. The page's script calls `studyinCharts.draw(element, optionJson)`, again with newer
-// figures if it likes, and `studyinCharts.erase(element)` in the end.
+// colours. The page's script calls `studyinCharts.draw(place)` for a place whose elements hold options,
+// again when those are newer, and `studyinCharts.erase(place)` in the end.
 //
 // Options come from the server and name no colours: a heatmap's rows end with the step that
 // colours the cell (ECharts' own component for that is 6 KB; it draws only cells whose value is a number) and
@@ -25,8 +25,8 @@ use([
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** What is drawn, by its element: the chart, its option, the value under the keyboard, and how to
-    stop watching. */
+/** What is drawn, by its element: the chart, its option and its look, the size of letters it was drawn for, the
+    value under the keyboard, and how to stop watching. */
 const drawings = new Map();
 
 /** Reads colours as the element would show them, in the one notation ECharts understands. */
@@ -196,37 +196,67 @@ function walk(element, event) {
   if (voice) voice.textContent = said;
 }
 
+/** Watches an element in which something is to be drawn: its size, and the keys of the frame around it. */
+function begin(element) {
+  const observer = new ResizeObserver(() => {
+    const chart = drawings.get(element)?.chart;
+    // A first observation tells the size it was drawn in.
+    if (chart?.getWidth() !== element.clientWidth || chart.getHeight() !== element.clientHeight) chart?.resize();
+  });
+  const frame = element.parentElement;
+  const onKey = (event) => walk(element, event);
+  const stop = () => {
+    observer.disconnect();
+    frame.removeEventListener("keydown", onKey);
+    frame.removeEventListener("blur", onKey);
+  };
+  observer.observe(element);
+  frame.addEventListener("keydown", onKey);
+  frame.addEventListener("blur", onKey);
+  const drawing = { chart: undefined, json: "", look: "", rem: 0, at: undefined, stop };
+  drawings.set(element, drawing);
+  return drawing;
+}
+
+/** Draws what an element's option has become: in the same chart, or anew when it is to look different. */
+function update(element) {
+  const drawing = drawings.get(element) ?? begin(element);
+  const json = element.dataset.option;
+  const look = element.className;
+  if (drawing.json === json) return;
+  const isAnother = drawing.look !== look;
+  Object.assign(drawing, { json, look });
+  if (!isAnother) {
+    drawing.chart.setOption(dress(JSON.parse(json), palette(element)));
+    return;
+  }
+  drawing.at = undefined;
+  paint(element);
+  // Today is at the right end.
+  element.parentElement.scrollLeft = element.parentElement.scrollWidth;
+}
+
+function erase(element) {
+  const drawing = drawings.get(element);
+  drawings.delete(element);
+  drawing.stop();
+  drawing.chart?.dispose();
+}
+
+/** Lets clicks, keys and pictures through between two charts. */
+const turn = () => new Promise((resolve) => setTimeout(resolve));
+
 globalThis.studyinCharts = {
-  /** Draws an option, or what has become of it since. */
-  draw(element, json) {
-    const drawing = drawings.get(element);
-    if (drawing) {
-      drawing.json = json;
-      drawing.chart.setOption(dress(JSON.parse(json), palette(element)));
-      return;
+  /** Draws all options in a place, or what has become of them since. */
+  async draw(place) {
+    for (const element of drawings.keys()) if (!element.isConnected) erase(element);
+    for (const element of place.querySelectorAll("[data-option]")) {
+      await turn();
+      if (element.isConnected) update(element);
     }
-    const observer = new ResizeObserver(() => drawings.get(element)?.chart.resize());
-    const frame = element.parentElement;
-    const onKey = (event) => walk(element, event);
-    const stop = () => {
-      observer.disconnect();
-      frame.removeEventListener("keydown", onKey);
-      frame.removeEventListener("blur", onKey);
-    };
-    drawings.set(element, { json, chart: undefined, rem: 0, at: undefined, stop });
-    paint(element);
-    observer.observe(element);
-    frame.addEventListener("keydown", onKey);
-    frame.addEventListener("blur", onKey);
-    // Today is at the right end.
-    frame.scrollLeft = frame.scrollWidth;
   },
 
-  erase(element) {
-    const drawing = drawings.get(element);
-    if (!drawing) return;
-    drawings.delete(element);
-    drawing.stop();
-    drawing.chart?.dispose();
+  erase(place) {
+    for (const element of drawings.keys()) if (place.contains(element)) erase(element);
   },
 };

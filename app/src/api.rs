@@ -5,6 +5,7 @@ pub mod admin;
 pub mod analytics;
 pub mod coach;
 pub mod home;
+pub mod json_text;
 pub mod material;
 
 use crate::{

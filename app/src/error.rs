@@ -1,10 +1,8 @@
 //! `AppError`: what a user may be told when something did not work. It never carries a driver's
 //! text, a path or a secret; those are logged once by the server under the same reference.
 
-use leptos::server_fn::{
-    codec::JsonEncoding,
-    error::{FromServerFnError, ServerFnErrorErr},
-};
+use crate::api::json_text::JsonTextEncoding;
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
 /// What sort of trouble it was; decides the HTTP status.
@@ -78,7 +76,7 @@ impl AppError {
 }
 
 impl FromServerFnError for AppError {
-    type Encoder = JsonEncoding;
+    type Encoder = JsonTextEncoding;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {

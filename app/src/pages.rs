@@ -11,3 +11,15 @@ pub mod not_found;
 pub mod reader;
 pub mod settings;
 pub mod signup;
+
+use crate::{error::AppError, widgets::notice::Problem};
+use leptos::prelude::*;
+
+/// The inside of a page as the server has rendered it, provided as context while that page is answered.
+#[derive(Clone, Debug)]
+pub struct PageHtml(pub String);
+
+/// What went wrong instead, as HTML.
+pub fn problem_html(error: AppError) -> String {
+    view! { <Problem error /> }.to_html()
+}

@@ -1,5 +1,6 @@
 //! The home page in one call.
 
+use super::json_text::JsonText;
 use crate::{
     error::AppError,
     model::{
@@ -17,7 +18,7 @@ const RECENT: usize = 4;
 
 /// The home page as HTML: the desk of a student, or what a visitor sees. The browser asks for it
 /// when it comes to the page from another one, and when something on it has changed.
-#[server(name = FetchHome, prefix = "/api/fn", endpoint = "home")]
+#[server(name = FetchHome, prefix = "/api/fn", endpoint = "home", output = JsonText)]
 pub async fn home() -> Result<String, AppError> {
     use crate::ports::{CurrentUser, FormState};
 

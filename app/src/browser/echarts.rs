@@ -1,10 +1,10 @@
-//! Drawing charts: brings in the chart library, which only the page with charts asks for, and hands
-//! it an element and an option. That script knows colours, sizes and motion; see
+//! Drawing charts: brings in the chart library, which only the page with charts asks for, and shows it
+//! the place whose elements hold options. That script knows colours, sizes and motion; see
 //! `frontend/echarts.js`.
 
 use js_sys::{Function, Reflect};
-use std::{cell::RefCell, rc::Rc};
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use std::{cell::Cell, rc::Rc};
+use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Document, Element};
 
 /// Where the server says in which file the library lies.
@@ -12,48 +12,39 @@ const ADDRESS: &str = "meta[name=charts]";
 /// The id of the script's element, so that it is brought in once.
 const SCRIPT_ID: &str = "charts-script";
 
-/// A chart on the page; dropping it takes it down.
-pub struct Drawing {
-    element: Element,
-    /// What to draw once the script is there; nothing when the drawing has been dropped before.
-    option: Rc<RefCell<Option<String>>>,
+/// The charts in one place of the page; dropping it takes them down.
+pub struct Drawings {
+    place: Element,
+    /// False once nothing is to be drawn here any more.
+    is_open: Rc<Cell<bool>>,
 }
 
-impl Drawing {
-    /// Draws `option`, the JSON of an ECharts option, into `element`. To be called in an effect.
-    pub fn new(element: Element, option: String) -> Self {
-        let drawing = Self {
-            element,
-            option: Rc::new(RefCell::new(Some(option))),
-        };
-        if !drawing.draw() {
-            drawing.draw_when_loaded();
+impl Drawings {
+    /// Those of `place`, of which none is drawn yet.
+    pub fn new(place: Element) -> Self {
+        Self {
+            place,
+            is_open: Rc::new(Cell::new(true)),
         }
-        drawing
     }
 
-    /// Draws newer figures in the same place.
-    pub fn update(&self, option: String) {
-        self.option.replace(Some(option));
-        // While the script is on its way, it will find the newer option when it arrives.
-        self.draw();
-    }
-
-    /// False when the script is not there yet.
-    fn draw(&self) -> bool {
-        draw(&self.element, &self.option)
-    }
-
-    fn draw_when_loaded(&self) {
+    /// Draws every element that holds an option, or what has become of it since. To be called in an
+    /// effect or later.
+    pub fn draw(&self) {
+        if !has_charts(&self.place) || call("draw", &self.place) {
+            return;
+        }
         let Some(script) = script() else { return };
-        let (element, option) = (self.element.clone(), Rc::clone(&self.option));
+        let (place, is_open) = (self.place.clone(), Rc::clone(&self.is_open));
         let loaded = Closure::once_into_js(move || {
-            draw(&element, &option);
+            if is_open.get() {
+                call("draw", &place);
+            }
         });
-        // Without the script the table beside each chart says the same; the next charts try again.
-        let (element, broken) = (self.element.clone(), script.clone());
+        // Without the script the table beside each chart says the same; the next visit tries again.
+        let (place, broken) = (self.place.clone(), script.clone());
         let failed = Closure::once_into_js(move || {
-            let _ = element.set_attribute("hidden", "");
+            let _ = place.class_list().add_1("uncharted");
             broken.remove();
         });
         for (event, handler) in [("load", loaded), ("error", failed)] {
@@ -62,22 +53,23 @@ impl Drawing {
     }
 }
 
-impl Drop for Drawing {
+impl Drop for Drawings {
     fn drop(&mut self) {
-        self.option.replace(None);
-        call("erase", &[&self.element]);
+        self.is_open.set(false);
+        call("erase", &self.place);
     }
 }
 
-fn draw(element: &Element, option: &RefCell<Option<String>>) -> bool {
-    match option.borrow().as_deref() {
-        Some(option) => call("draw", &[element, &option.into()]),
-        None => true,
-    }
+fn has_charts(place: &Element) -> bool {
+    place
+        .query_selector("[data-option]")
+        .ok()
+        .flatten()
+        .is_some()
 }
 
 /// Calls one of the script's two functions; false when it is not loaded.
-fn call(name: &str, arguments: &[&JsValue]) -> bool {
+fn call(name: &str, place: &Element) -> bool {
     let charts = Reflect::get(&js_sys::global(), &"studyinCharts".into()).unwrap_or_default();
     let function = Reflect::get(&charts, &name.into())
         .ok()
@@ -85,7 +77,7 @@ fn call(name: &str, arguments: &[&JsValue]) -> bool {
     let Some(function) = function else {
         return false;
     };
-    let _ = function.apply(&charts, &arguments.iter().copied().collect());
+    let _ = function.call1(&charts, place);
     true
 }
 

@@ -1,33 +1,32 @@
-//! `/analytics`: figures first, then the charts, each with its table, then lists and achievements. Everything but the
-//! drawn charts is rendered by the server and works without a script; the period is in the address.
-//!
-//! Everything is created in `view` and nothing in `data`, so that the code which reads the figures
-//! travels with the page and not with the first download.
+//! `/analytics`: figures first, then the charts, each with its table, then lists and achievements. The
+//! server renders the report as HTML, so that it is there before any script runs and the browser needs
+//! no code for reading figures; the page keeps it fresh and has its charts drawn. The period is in the
+//! address.
 
 mod chart;
 mod figures;
 mod more;
 mod table;
 
+use super::PageHtml;
 use crate::{
-    api::analytics::analytics,
-    browser::{events, kept::Kept},
+    browser::{echarts::Drawings, events, fragment, kept::Kept},
     charts::WEEKDAYS,
     model::analytics::AnalyticsPage,
-    ports::AnswerStatus,
     widgets::{
         icon::{Glyph, Icon},
         label,
-        notice::{EmptyState, Problem},
+        notice::EmptyState,
     },
 };
-use chart::{ChartFigure, Look, OpenTables};
+use chart::{ChartFigure, Look};
 use figures::figures;
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_meta::Title;
 use leptos_router::{LazyRoute, hooks::use_location, lazy_route};
 use std::{cell::Cell, rc::Rc};
 use table::{calendar_table, hours_table, xp_table};
+use web_sys::Element;
 
 /// The periods the switch offers, in days.
 const PERIODS: [u32; 4] = [7, 30, 90, 365];
@@ -46,10 +45,18 @@ impl LazyRoute for AnalyticsRoute {
     }
 
     fn view(_this: Self) -> AnyView {
-        provide_context(OpenTables::none());
+        let html = use_context::<PageHtml>().map(|page| page.0);
         let period = period();
-        let page = Resource::new(move || period.get(), analytics);
-        let status = use_context::<AnswerStatus>();
+        let place = NodeRef::<html::Div>::new();
+        let report = Kept::<Report>::empty();
+        Effect::new(move |_| {
+            let Some(place) = place.get() else { return };
+            let days = period.get();
+            if report.is_empty() {
+                report.keep(Report::new(place.into(), period));
+            }
+            report.update(|report| report.show(days));
+        });
         view! {
             <Title text="Analytics" />
             <div class="analytics">
@@ -57,22 +64,7 @@ impl LazyRoute for AnalyticsRoute {
                     <h1>"Analytics"</h1>
                     <PeriodSwitch period />
                 </div>
-                <Transition fallback=|| view! { <div class="skeleton"></div> }>
-                    {move || {
-                        let status = status.clone();
-                        Suspend::new(async move {
-                            match page.await {
-                                Ok(page) => view! { <Report page /> }.into_any(),
-                                Err(error) => {
-                                    if let Some(status) = status {
-                                        (status.0)(error.status());
-                                    }
-                                    view! { <Problem error /> }.into_any()
-                                }
-                            }
-                        })
-                    }}
-                </Transition>
+                <div class="report" node_ref=place inner_html=html.unwrap_or_default()></div>
             </div>
         }
         .into_any()
@@ -94,7 +86,7 @@ fn period() -> Memo<u32> {
 }
 
 /// The days an address names, brought into the bounds of a period.
-fn days_of(text: Option<&str>) -> u32 {
+pub fn days_of(text: Option<&str>) -> u32 {
     let days: Option<u32> = text.and_then(|days| days.parse().ok());
     days.map_or(PERIOD_USUAL, |days| days.clamp(1, PERIOD_MAX))
 }
@@ -112,60 +104,149 @@ fn PeriodSwitch(period: Memo<u32>) -> impl IntoView {
     }
 }
 
-/// The figures of one period, kept fresh while the page is open.
-///
-/// Numbers are drawn anew as a whole when they change: one effect, where one for each number would
-/// weigh more than the numbers. The charts stay, and take the newer figures in.
-#[component]
-fn Report(page: AnalyticsPage) -> impl IntoView {
-    let page = RwSignal::new(page);
-    follow(page);
-    let has_activity = Memo::new(move |_| page.with(|page| page.overview.has_activity));
-    move || {
-        if !has_activity.get() {
-            return view! { <NothingYet /> }.into_any();
+/// The report in the browser: asks for it, keeps it fresh, has its charts drawn.
+struct Report {
+    reading: Rc<Reading>,
+    _follower: Option<events::Follower>,
+}
+
+impl Report {
+    /// Takes over what the server has put into `place`, and follows what moves it.
+    fn new(place: Element, period: Memo<u32>) -> Self {
+        let is_there = place.first_element_child().is_some();
+        let drawings = Drawings::new(place.clone());
+        if is_there {
+            drawings.draw();
         }
-        view! {
-            {move || page.with(|page| figures(&page.overview))}
-            <ChartFigure
-                title="Study days"
-                meaning="Each square is a day of your own calendar, the darker the longer you studied. An \
-                         activity is a question, a new document or a page read. A freeze bridges one missed \
-                         day in each week, so that your streak goes on."
-                page
-                testid="calendar-chart"
-                option=|page: &AnalyticsPage| page.calendar_chart.clone()
-                summary=said_of_calendar
-                table=calendar_table
-                look=Look::Calendar
-            />
-            <ChartFigure
-                title="XP"
-                meaning="The bars are the XP of each day, the line is what they add up to over all time."
-                page
-                testid="xp-chart"
-                option=|page: &AnalyticsPage| page.xp_chart.clone()
-                summary=said_of_xp
-                table=xp_table
-                look=Look::Trend
-            />
-            <ChartFigure
-                title="Hours of the week"
-                meaning="Each square is an hour of your week, all weeks of the period together. The darker, \
-                         the longer you studied in it; the darkest is near your busiest hour."
-                page
-                testid="hours-chart"
-                option=|page: &AnalyticsPage| page.hours_chart.clone()
-                summary=said_of_hours
-                table=hours_table
-                look=Look::Hours
-            />
-            {move || page.with(|page| more::lists(&page.more))}
-            {move || page.with(more::achievements)}
-            {more::downloads(page.with_untracked(|page| page.overview.days))}
+        let reading = Rc::new(Reading {
+            place,
+            drawings,
+            period,
+            shown: Cell::new(is_there.then(|| period.get_untracked())),
+            news: News::default(),
+        });
+        let names = [
+            "hello",
+            "resync",
+            "activity",
+            "conversation",
+            "conversation_deleted",
+            "material_deleted",
+        ];
+        let connected_before = Cell::new(false);
+        let of_follower = Rc::clone(&reading);
+        let follower = events::follow(&names, move |name, _| {
+            // The page came with its figures.
+            if name != "hello" || connected_before.replace(true) {
+                of_follower.read();
+            }
+        });
+        Self {
+            reading,
+            _follower: follower,
         }
-        .into_any()
     }
+
+    /// Shows the last `days` days, if it does not yet.
+    fn show(&self, days: u32) {
+        if self.reading.shown.get() != Some(days) {
+            self.reading.read();
+        }
+    }
+}
+
+/// One reading at a time: what moves meanwhile, also the period, is read once after it, so that no
+/// older figures can come last.
+struct Reading {
+    place: Element,
+    drawings: Drawings,
+    period: Memo<u32>,
+    /// The period whose report is in the place.
+    shown: Cell<Option<u32>>,
+    news: News,
+}
+
+impl Reading {
+    fn read(self: &Rc<Self>) {
+        if !self.news.heard() {
+            return;
+        }
+        let reading = Rc::clone(self);
+        leptos::task::spawn_local(async move {
+            while reading.news.take() {
+                // None when the page has been left.
+                let Some(days) = reading.period.try_get_untracked() else {
+                    return;
+                };
+                let body = "days=".to_owned() + &days.to_string();
+                let answer = fragment::fetch("/api/fn/analytics", &body).await;
+                if reading.period.try_get_untracked() == Some(days) {
+                    reading.put(days, answer);
+                }
+            }
+        });
+    }
+
+    fn put(&self, days: u32, answer: Result<String, String>) {
+        match answer {
+            Ok(html) => {
+                fragment::renew(&self.place, &html);
+                self.drawings.draw();
+                self.shown.set(Some(days));
+            }
+            // What cannot be renewed now is renewed at the next activity.
+            Err(_) if self.shown.get() == Some(days) => {}
+            Err(sentence) => {
+                fragment::say(&self.place, &sentence);
+                self.shown.set(None);
+            }
+        }
+    }
+}
+
+/// The report of a period as HTML. What is marked as a part is renewed while the rest stays, see
+/// [`fragment::renew`].
+pub fn report_html(page: &AnalyticsPage) -> String {
+    if !page.overview.has_activity {
+        return view! { <NothingYet /> }.to_html();
+    }
+    view! {
+        {figures(&page.overview)}
+        <ChartFigure
+            title="Study days"
+            meaning="Each square is a day of your own calendar, the darker the longer you studied. An \
+                     activity is a question, a new document or a page read. A freeze bridges one missed \
+                     day in each week, so that your streak goes on."
+            testid="calendar-chart"
+            option=page.calendar_chart.clone()
+            summary=said_of_calendar(page)
+            table=calendar_table(page)
+            look=Look::calendar(page.days.len())
+        />
+        <ChartFigure
+            title="XP"
+            meaning="The bars are the XP of each day, the line is what they add up to over all time."
+            testid="xp-chart"
+            option=page.xp_chart.clone()
+            summary=said_of_xp(page)
+            table=xp_table(page)
+            look=Look::Trend
+        />
+        <ChartFigure
+            title="Hours of the week"
+            meaning="Each square is an hour of your week, all weeks of the period together. The darker, \
+                     the longer you studied in it; the darkest is near your busiest hour."
+            testid="hours-chart"
+            option=page.hours_chart.clone()
+            summary=said_of_hours(page)
+            table=hours_table(page)
+            look=Look::Hours
+        />
+        {more::lists(&page.more)}
+        {more::achievements(page)}
+        {more::downloads(page.overview.days)}
+    }
+    .to_html()
 }
 
 #[component]
@@ -231,44 +312,6 @@ fn said_of_hours(page: &AnalyticsPage) -> String {
         .concat(),
         _ => "Study time by weekday and hour: none in this period.".to_owned(),
     }
-}
-
-/// Reads the figures again whenever something moves them, and after a break in the connection. One
-/// reading at a time: what moves meanwhile is read once after it, so that no older figures can come last.
-fn follow(page: RwSignal<AnalyticsPage>) {
-    let follower = Kept::empty();
-    Effect::new(move |_| {
-        let names = [
-            "hello",
-            "resync",
-            "activity",
-            "conversation",
-            "conversation_deleted",
-            "material_deleted",
-        ];
-        let (connected_before, news) = (Cell::new(false), Rc::new(News::default()));
-        let opened = events::follow(&names, move |name, _| {
-            // The page came with its figures.
-            if name == "hello" && !connected_before.replace(true) {
-                return;
-            }
-            let news = Rc::clone(&news);
-            if news.heard() {
-                leptos::task::spawn_local(async move {
-                    while news.take() {
-                        let Some(days) = page.try_with_untracked(|page| page.overview.days) else {
-                            return;
-                        };
-                        // What cannot be read now is read at the next activity.
-                        if let Ok(fresh) = analytics(days).await {
-                            page.try_set(fresh);
-                        }
-                    }
-                });
-            }
-        });
-        follower.keep(opened);
-    });
 }
 
 /// Whether there is something to read, and whether somebody is reading.

@@ -1,21 +1,17 @@
 //! `/`: what this is for a visitor; the desk as she left it for a student.
 
+use super::PageHtml;
 use crate::{
     browser::{events, fragment, kept::Kept},
-    error::AppError,
     model::home::{GoOn, Home, RecentMaterial},
     widgets::{
         icon::{Glyph, Icon},
-        notice::{EmptyState, Problem},
+        notice::EmptyState,
         pixel::Flame,
     },
 };
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
-
-/// The home page as the server has rendered it, provided as context for this page alone.
-#[derive(Clone, Debug)]
-pub struct HomeHtml(pub String);
 
 /// The home page.
 ///
@@ -23,8 +19,8 @@ pub struct HomeHtml(pub String);
 /// and the browser leaves it in place, or asks for it when it comes from another page.
 #[component]
 pub fn HomePage() -> impl IntoView {
-    let html = use_context::<HomeHtml>()
-        .map(|home| home.0)
+    let html = use_context::<PageHtml>()
+        .map(|page| page.0)
         .unwrap_or_default();
     let place = NodeRef::<html::Div>::new();
     let follower = Kept::empty();
@@ -55,11 +51,6 @@ pub fn HomePage() -> impl IntoView {
         <Title text="" />
         <div class="home" node_ref=place inner_html=html></div>
     }
-}
-
-/// What went wrong instead, as HTML.
-pub fn problem_html(error: AppError) -> String {
-    view! { <Problem error /> }.to_html()
 }
 
 /// A student's desk as HTML.

@@ -2,7 +2,8 @@
 
 use super::{forms, headers::page_policy, next, origin, session::Visitor, state::AppState};
 use app::{
-    pages::home::{HomeHtml, problem_html},
+    api::{analytics, home},
+    pages::{PageHtml, analytics::days_of, problem_html},
     ports::{AnswerStatus, CurrentUser, FormState, PlainPage},
 };
 use axum::{
@@ -41,6 +42,8 @@ pub fn routes() -> Router<AppState> {
 #[serde(default)]
 struct PageQuery {
     next: String,
+    /// The period of the analytics page.
+    days: Option<String>,
 }
 
 /// Answers with a page, or sends a visitor to sign in first.
@@ -88,18 +91,15 @@ pub async fn render(
     let host = origin::host(request.uri(), request.headers()).map(str::to_owned);
     let reload_port = state.reload_port;
     let ports = ports(state, visitor);
-    let home = match request.uri().path() {
-        "/" => Some(home(state, visitor, &form).await),
-        _ => None,
-    };
+    let prepared = prepared(state, visitor, &form, request.uri()).await;
     let assets = state.config.assets.clone();
     let files = Arc::clone(&state.assets.files);
     let has_scripts = !is_plain && visitor.0.is_some();
     let context = move || {
         ports();
         provide_context(Arc::clone(&files));
-        if let Some(home) = &home {
-            provide_context(home.clone());
+        if let Some((html, _)) = &prepared {
+            provide_context(html.clone());
         }
         provide_context(form.clone());
         if is_plain {
@@ -112,6 +112,9 @@ pub async fn render(
         };
         if let Some(policy) = policy {
             options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        if let Some((_, Some(status))) = prepared {
+            options.set_status(status);
         }
         provide_context(AnswerStatus(Arc::new(move |status| {
             if let Ok(status) = StatusCode::from_u16(status) {
@@ -137,11 +140,29 @@ pub async fn render(
     response
 }
 
-/// The home page, rendered beforehand.
-async fn home(state: &AppState, visitor: &Visitor, form: &FormState) -> HomeHtml {
+/// What is rendered beforehand, of pages that come as HTML; or what went wrong, and the status of that.
+async fn prepared(
+    state: &AppState,
+    visitor: &Visitor,
+    form: &FormState,
+    address: &Uri,
+) -> Option<(PageHtml, Option<StatusCode>)> {
     let user = visitor.profile().map(|profile| profile.id);
-    let html = app::api::home::rendered(&state.services, user, form.signups_open).await;
-    HomeHtml(html.unwrap_or_else(problem_html))
+    let html = match (address.path(), user) {
+        ("/", user) => home::rendered(&state.services, user, form.signups_open).await,
+        ("/analytics", Some(user)) => {
+            let days = days_of(query_of(address).days.as_deref());
+            analytics::rendered(&state.services, user, days).await
+        }
+        _ => return None,
+    };
+    Some(match html {
+        Ok(html) => (PageHtml(html), None),
+        Err(error) => {
+            let status = StatusCode::from_u16(error.status()).ok();
+            (PageHtml(problem_html(error)), status)
+        }
+    })
 }
 
 /// What every page and every server function finds in its context.

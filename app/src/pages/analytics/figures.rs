@@ -171,36 +171,37 @@ pub fn figures(overview: &Overview) -> AnyView {
     view! {
         <section class="standing" aria-label="Where you stand">
             <div class="streak">
-                <Flame lit={standing.current_streak_days > 0} />
+                <Flame lit={standing.current_streak_days > 0} attr:data-part="" />
                 <div>
-                    <p><strong>{streak(standing.current_streak_days)}</strong>{explained("stat-streak", "Streak", STREAK_MEANING)}</p>
-                    <p class="hint">{advice(standing)}</p>
+                    <p><strong data-part="">{streak(standing.current_streak_days)}</strong>{explained("stat-streak", "Streak", STREAK_MEANING)}</p>
+                    <p class="hint" data-part="">{advice(standing)}</p>
                 </div>
             </div>
             <div class="level">
                 <p>
-                    <strong>{"Level ".to_owned() + &grouped(standing.level)}</strong>
+                    <strong data-part="">{"Level ".to_owned() + &grouped(standing.level)}</strong>
                     {explained("stat-level", "Level", LEVEL_MEANING)}
                     <span class="hint">
-                        {grouped(standing.xp_total) + " XP in all"}
+                        <span data-part="">{grouped(standing.xp_total) + " XP in all"}</span>
                         {explained("stat-xp-total", "XP in all", XP_TOTAL_MEANING)}
                     </span>
                 </p>
                 <progress
+                    data-part=""
                     aria-label="Way to the next level"
                     max=width(standing).to_string()
                     value=gained(standing).to_string()
                 ></progress>
-                <p class="hint">{ahead(standing)}</p>
+                <p class="hint" data-part="">{ahead(standing)}</p>
             </div>
             <div class="xp-today" data-testid="stat-xp">
-                <p><strong>{grouped(standing.xp_today)}</strong></p>
+                <p><strong data-part="">{grouped(standing.xp_today)}</strong></p>
                 <p class="hint">"XP today"{explained("stat-xp", "XP", XP_MEANING)}</p>
             </div>
         </section>
         <section class="period" aria-labelledby="period-title">
-            <h2 id="period-title">{title(overview.days)}</h2>
-            <p class="hint">{"Small figures: compared with ".to_owned() + &before(overview.days)}</p>
+            <h2 id="period-title" data-part="">{title(overview.days)}</h2>
+            <p class="hint" data-part="">{"Small figures: compared with ".to_owned() + &before(overview.days)}</p>
             <dl>{FIGURES.iter().map(|figure| shown(figure, overview)).collect_view()}</dl>
         </section>
     }
@@ -217,7 +218,7 @@ fn shown(figure: &Figure, overview: &Overview) -> AnyView {
     view! {
         <div data-testid=figure.id>
             <dt>{figure.name}{explained(figure.id, figure.name, figure.meaning)}</dt>
-            <dd>{value}{change.map(|change| view! { <span class="change">{change}</span> })}</dd>
+            <dd data-part="">{value}{change.map(|change| view! { <span class="change">{change}</span> })}</dd>
         </div>
     }
     .into_any()

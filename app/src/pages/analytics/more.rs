@@ -21,7 +21,7 @@ pub fn lists(more: &More) -> AnyView {
                 "Study time of the period that you spent reading. A pause between two documents counts for \
                  the one you came from. Documents you have deleted are among the others.",
             )}
-            {by_document(more)}
+            <div data-part="">{by_document(more)}</div>
         </section>
         <section class="list-of" aria-labelledby="most-cited">
             {titled(
@@ -29,7 +29,7 @@ pub fn lists(more: &More) -> AnyView {
                 "Pages your answers point to most",
                 "How often the coach's answers point to a page, over all time. Only checked places count.",
             )}
-            {most_cited(&more.cited_pages)}
+            <div data-part="">{most_cited(&more.cited_pages)}</div>
         </section>
         <section class="list-of" aria-labelledby="unanswered">
             {titled(
@@ -38,7 +38,7 @@ pub fn lists(more: &More) -> AnyView {
                 "Questions of all time for which the coach found nothing in your documents, or nothing its \
                  answer could point to. One that is answered later leaves the list.",
             )}
-            {unanswered(&more.unanswered)}
+            <div data-part="">{unanswered(&more.unanswered)}</div>
         </section>
     }
     .into_any()
@@ -161,8 +161,8 @@ pub fn achievements(page: &AnalyticsPage) -> AnyView {
                 "Achievements",
                 "Each is unlocked once and stays, whatever happens later. The numbers say how far you are.",
             )}
-            <p class="hint">{[&unlocked.to_string(), " of ", &page.achievements.len().to_string(), " unlocked"].concat()}</p>
-            <ul>{rows}</ul>
+            <p class="hint" data-part="">{[&unlocked.to_string(), " of ", &page.achievements.len().to_string(), " unlocked"].concat()}</p>
+            <ul data-part="">{rows}</ul>
         </section>
     }
     .into_any()
@@ -200,7 +200,7 @@ pub fn downloads(days: u32) -> AnyView {
         <section class="downloads" aria-labelledby="downloads-title">
             <h2 id="downloads-title">"Take it along"</h2>
             <p class="hint">"The figures of this period as files. CSV opens in any spreadsheet."</p>
-            <ul>
+            <ul data-part="">
                 {csv("overview", "Figures (CSV)")}
                 {csv("standing", "Where you stand (CSV)")}
                 {csv("days", "Days (CSV)")}
