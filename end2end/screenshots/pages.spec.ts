@@ -44,7 +44,9 @@ test("picture every page", async ({ student, browser, baseURL }) => {
           await shown.goto(path);
           await shown.waitForLoadState("networkidle");
           if (name === "analytics") await expect(shown.locator("main canvas, main svg").first()).toBeVisible();
-          await shown.screenshot({ path: join(FOLDER, `${name}-${width}-${colorScheme}.png`) });
+          // Its charts lie below the fold.
+          const fullPage = name === "analytics";
+          await shown.screenshot({ path: join(FOLDER, `${name}-${width}-${colorScheme}.png`), fullPage });
         }
       }
     }

@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "../support/fixtures";
-import { hydrated, type Student } from "../support/student";
+import { hydrated, Student } from "../support/student";
 
 /** The page of charts, with something on it. */
 async function openCharts(student: Student): Promise<Page> {
@@ -41,6 +41,77 @@ test("charts grow with the letters, also while the page is open", async ({ stude
   const before = await height();
   await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
   await expect.poll(height).toBeCloseTo(2 * before, 0);
+});
+
+/** How many pixels of a chart, which may lie in layers, have the colour of each heat step, from none to most. */
+function heat(page: Page, name: string): Promise<number[]> {
+  return page.getByTestId(name).evaluate((chart: HTMLElement) => {
+    const dot = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    const layers = [...chart.querySelectorAll("canvas")].map(
+      (canvas) => canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [],
+    );
+    const probe = chart.appendChild(document.createElement("span"));
+    const counts = [0, 1, 2, 3, 4].map((step) => {
+      probe.style.color = `var(--heat-${step})`;
+      if (!dot) return 0;
+      dot.fillStyle = getComputedStyle(probe).color;
+      dot.fillRect(0, 0, 1, 1);
+      const [red, green, blue] = dot.getImageData(0, 0, 1, 1).data;
+      let count = 0;
+      for (const drawn of layers) {
+        for (let at = 0; at < drawn.length; at += 4) {
+          if (drawn[at] === red && drawn[at + 1] === green && drawn[at + 2] === blue) count++;
+        }
+      }
+      return count;
+    });
+    probe.remove();
+    return counts;
+  });
+}
+
+test("days and hours are cells, darker where there was study time", async ({ student }) => {
+  const page = await openCharts(student);
+  for (const name of ["calendar-chart", "hours-chart"]) {
+    await expect(drawn(page, name)).toBeVisible();
+    // Most cells are empty, at least one is not, and each is more than an outline.
+    await expect.poll(async () => (await heat(page, name))[0], name).toBeGreaterThan(1000);
+    const [, ...steps] = await heat(page, name);
+    expect(Math.max(...steps), name).toBeGreaterThan(100);
+  }
+});
+
+test("what is done in another tab moves the numbers, and leaves charts and open tables in place", async ({ student }) => {
+  const page = await openCharts(student);
+  await expect(drawn(page, "xp-chart")).toBeVisible();
+  const before = await drawn(page, "xp-chart").elementHandle();
+  await page.getByRole("figure").filter({ has: page.getByRole("heading", { name: "XP" }) }).getByText("Show as table").click();
+  const table = page.getByRole("table", { name: "XP and streak of each day." });
+  await expect(table.getByRole("row").nth(1)).toContainText("60");
+  await expect(page.getByTestId("stat-materials").locator("dd")).toContainText("1");
+
+  await new Student(await page.context().newPage()).upload("Harbour.pdf", ["A harbour lies behind a mole."]);
+  await expect(page.getByTestId("stat-materials").locator("dd")).toContainText("2");
+  await expect(table).toBeVisible();
+  await expect(table.getByRole("row").nth(1)).toContainText("110");
+  expect(await before?.evaluate((canvas) => canvas.isConnected)).toBe(true);
+});
+
+test.describe("when a period cannot be read", () => {
+  test.use({ serviceWorkers: "block", expectedErrors: [/ERR_FAILED/] });
+
+  test("the page says so instead of showing another one's figures, and the next one is read", async ({ student }) => {
+    const page = await openCharts(student);
+    const periods = page.getByRole("navigation", { name: "Period" });
+    await page.route("**/api/fn/analytics", (route) => route.abort());
+    await periods.getByRole("link", { name: "90 days" }).click();
+    await expect(page.getByText("The server could not be reached.")).toBeVisible();
+    await expect(page.getByText("The last 30 days")).toBeHidden();
+    await page.unroute("**/api/fn/analytics");
+    await periods.getByRole("link", { name: "7 days" }).click();
+    await expect(page.getByText("The last 7 days")).toBeVisible();
+    await expect(drawn(page, "calendar-chart")).toBeVisible();
+  });
 });
 
 test("a table that is open stays open when another period is shown", async ({ student }) => {

@@ -50,7 +50,8 @@ test("the owner sees how fast the pages were that students left", async ({ stude
     await expect(rows.filter({ hasText: "/library" }).filter({ hasText: "LCP" })).toContainText(/\d+ ms/);
   }).toPass();
   await expect(rows.filter({ hasText: "CLS" }).first()).toContainText(/0\.\d{3}/);
-  await expect(rows.filter({ hasText: "TTFB" }).first()).toContainText("good");
+  // Which word it is depends on the machine.
+  await expect(rows.filter({ hasText: "TTFB" }).first()).toContainText(/good|needs work|poor/);
 });
 
 /** A page that is left before its first paint has none to tell of. */
