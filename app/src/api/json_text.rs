@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 ///
 /// Everything else a page reads (what was rendered into it, what a socket or an event says) is text too.
 /// With the bytes that server functions read by themselves, the browser would get every type's reader
-/// twice: a twelfth of what a large page weighs.
+/// twice: 55 KB of the coach's page before compression.
 pub type JsonText = Post<JsonTextEncoding>;
 
 /// JSON, read with [`serde_json::from_str`].
