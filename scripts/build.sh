@@ -6,7 +6,7 @@ set -euo pipefail
 scripts/setup.sh
 
 # Cargo would find out by itself, but rewriting and compressing the page files takes a while.
-made_from="$(fingerprint Cargo.toml Cargo.lock rust-toolchain.toml .cargo app frontend server migrations style public scripts/bin scripts/build.sh scripts/finish-site.mjs scripts/icons.mjs scripts/short-names.mjs) ${RUSTFLAGS:-}"
+made_from="$(fingerprint Cargo.toml Cargo.lock rust-toolchain.toml .cargo app frontend server migrations style public scripts/bin scripts/build.sh scripts/finish-site.mjs scripts/icons.mjs scripts/pack-chunks.mjs scripts/short-names.mjs) ${RUSTFLAGS:-}"
 if is_stamped build "$made_from" && [ -x "$SERVER" ] && [ -d target/site/pkg ]; then exit 0; fi
 
 if is_stamped built-once yes; then

@@ -15,6 +15,7 @@ import path from "node:path";
 import process from "node:process";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { png } from "./icons.mjs";
+import { packChunks } from "./pack-chunks.mjs";
 import { shortened } from "./short-names.mjs";
 import { transformSync } from "../frontend/node_modules/esbuild/lib/main.js";
 
@@ -42,6 +43,7 @@ function minify(file) {
   writeFileSync(file, code);
 }
 
+packChunks(pkg);
 for (const name of readdirSync(pkg)) {
   const file = path.join(pkg, name);
   if (/\.ts$/.test(name)) rmSync(file);

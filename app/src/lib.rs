@@ -5,7 +5,7 @@
 //!
 //! - [`shell`] is the HTML document, [`App`] the frame and the routes; both live here.
 //! - [`pages`]: one file per route. Home is part of the first download; every other page is a
-//!   [`leptos_router::LazyRoute`] with a WASM file of its own. Sign-in and sign-up ship none.
+//!   [`leptos_router::LazyRoute`] with a WASM file of its own. Sign-in and sign-up are the server's alone.
 //! - [`widgets`]: what more than one page shows.
 //! - [`api`]: server functions, the only way pages get at data. They call the traits of [`ports`],
 //!   which the server implements; nothing here knows how.
@@ -25,7 +25,7 @@ pub mod pages;
 pub mod ports;
 pub mod widgets;
 
-use browser::events::ANNOUNCEMENT;
+use browser::{echarts::ADDRESS as CHARTS, events::ANNOUNCEMENT};
 use leptos::{
     hydration::{AutoReload, HydrationScripts},
     nonce::use_nonce,
@@ -38,9 +38,9 @@ use leptos_router::{
     path,
 };
 use pages::{
-    admin::AdminRoute, analytics::AnalyticsRoute, coach::CoachRoute, home::HomePage,
-    library::LibraryRoute, login::LoginRoute, not_found::NotFound, reader::ReaderRoute,
-    settings::SettingsRoute, signup::SignupRoute,
+    LoginPage, SignupPage, admin::AdminRoute, analytics::AnalyticsRoute, coach::CoachRoute,
+    home::HomePage, library::LibraryRoute, not_found::NotFound, reader::ReaderRoute,
+    settings::SettingsRoute,
 };
 use ports::{CurrentUser, FormState, PageFiles, PlainPage};
 use std::sync::Arc;
@@ -87,6 +87,7 @@ pub fn shell(options: LeptosOptions) -> AnyView {
                     <meta name="student" content=student />
                     <meta name="chunks" content=files.chunks.clone() />
                     <meta
+                        id=CHARTS
                         name="charts"
                         content=files.charts.address.clone()
                         data-integrity=files.charts.integrity.clone()
@@ -131,8 +132,8 @@ pub fn App() -> impl IntoView {
                 <main id="main" tabindex="-1">
                     <FlatRoutes fallback=NotFound>
                         <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
-                        <Route path=path!("/login") view={Lazy::<LoginRoute>::new()} ssr=SsrMode::Async />
-                        <Route path=path!("/signup") view={Lazy::<SignupRoute>::new()} ssr=SsrMode::Async />
+                        <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
+                        <Route path=path!("/signup") view=SignupPage ssr=SsrMode::Async />
                         <Route path=path!("/settings") view={Lazy::<SettingsRoute>::new()} ssr=SsrMode::Async />
                         <Route path=path!("/library") view={Lazy::<LibraryRoute>::new()} ssr=SsrMode::Async />
                         <Route path=path!("/library/:id") view={Lazy::<ReaderRoute>::new()} ssr=SsrMode::Async />

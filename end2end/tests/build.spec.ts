@@ -75,6 +75,51 @@ test("the same sources give the same names, and a build is told by its service w
   expect(one.get("offline.html")).toContain("/pkg/app.stylestylestylestylest.css");
 });
 
+/** What the splitter writes for a file that is fetched. */
+const fetched = (file: string, needed: string) => `makeLoad(() => {
+    const src = fetch(new URL("./${file}.wasm", import.meta.url));
+    return async (imports) => (WebAssembly.instantiateStreaming(src, imports));
+}
+, [${needed}])`;
+
+test("a page's file carries the small chunks it needs, and the large ones stay files", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "studyin-pack-"));
+  const [page, small, large] = ["split_page", "chunk_0", "chunk_1"].map((name) => `${name}.${CHUNK}`);
+  const header = Buffer.from("\0asm\x01\0\0\0", "latin1");
+  // As long as makes a chunk large: a section of zeros that no program reads.
+  const zeros = Buffer.concat([Buffer.of(0, 0x80, 0x80, 0x01, 1, 0x78), Buffer.alloc(0x4000 - 2)]);
+  const loader = `import { initSync } from "./app.js";
+
+let sharedImports = undefined;
+const __chunk_0 = ${fetched(small ?? "", "")};
+const __chunk_1 = ${fetched(large ?? "", "")};
+export const __wasm_split_load_page = wrapAsyncCb(${fetched(page ?? "", "__chunk_0, __chunk_1")});
+`;
+  writeFileSync(join(folder, `__wasm_split.${LOADER}.js`), loader);
+  writeFileSync(join(folder, "__wasm_split_manifest.json"), JSON.stringify({ page: [small, large, page] }));
+  const packed = async (chunks: Record<string, Buffer>): Promise<void> => {
+    for (const [name, bytes] of Object.entries(chunks)) writeFileSync(join(folder, `${name}.wasm`), bytes);
+    execFileSync(process.execPath, ["-e", `import("${join(ROOT, "scripts/pack-chunks.mjs")}").then((it) => it.packChunks("${folder}"))`]);
+  };
+  await packed({ [page ?? ""]: header, [small ?? ""]: header, [large ?? ""]: Buffer.concat([header, zeros]) });
+
+  const found = readdirSync(folder).filter((name) => name.endsWith(".wasm")).sort();
+  expect(found).toEqual([`${large}.wasm`, `${page}.wasm`]);
+  const module = new WebAssembly.Module(readFileSync(join(folder, `${page}.wasm`)));
+  expect(WebAssembly.Module.customSections(module, "__chunk_0").map((section) => Buffer.from(section))).toEqual([header]);
+  expect(WebAssembly.Module.customSections(module, "__chunk_1")).toEqual([]);
+  const manifest = JSON.parse(readFileSync(join(folder, "__wasm_split_manifest.json"), "utf8")) as unknown;
+  expect(manifest).toEqual({ page: [large, page] });
+  const written = readFileSync(join(folder, `__wasm_split.${LOADER}.js`), "utf8");
+  expect(written).not.toContain(small);
+  expect(written).toContain(`${large}.wasm`);
+
+  // A loader whose words are not known is no reason to leave pages without their code in silence.
+  writeFileSync(join(folder, `__wasm_split.${LOADER}.js`), loader.replaceAll("makeLoad", "makeLoading"));
+  await expect(packed({})).rejects.toThrow(/loads 0 of 1 pages/);
+  rmSync(folder, { recursive: true });
+});
+
 test("what the main WASM imports has the same short names in it and in its script", () => {
   const build = finished("one");
   const file = (kind: string) => [...build].find(([name]) => name.startsWith("app.") && name.endsWith(kind))?.[1] ?? "";

@@ -9,7 +9,7 @@ import { hydrated, Student } from "../support/student";
 
 const FINISH = join(dirname(fileURLToPath(import.meta.url)), "../../scripts/finish-site.mjs");
 /** What one page says, and says in the next build; no longer and no shorter, as it stands in WASM. */
-const [SAYING, NEXT_SAYING] = ["Show as table", "Show as TABLE"];
+const [SAYING, NEXT_SAYING] = ["Choose a whole folder", "Choose a whole FOLDER"];
 
 interface Build {
   program: string;
@@ -47,7 +47,8 @@ async function clickThrough(page: Page): Promise<void> {
     await page.locator(`a[href="${path}"]:visible`).first().click();
     await expect(page).toHaveURL((url) => url.pathname === path);
     await expect(page.locator("main h1, main h2").first()).toBeVisible();
-    if (path === "/analytics") await expect(page.getByText(/Show as table/i).first()).toBeVisible();
+    if (path === "/library") await expect(page.getByText(/Choose a whole folder/i)).toBeVisible();
+    if (path === "/analytics") await expect(page.getByText("Show as table").first()).toBeVisible();
   }
 }
 
@@ -97,7 +98,7 @@ test("a student who comes back after an upgrade, with everything of the old buil
     for (const visit of ["the first visit", "the second visit"]) {
       await page.goto("/");
       await hydrated(page);
-      await page.locator('a[href="/analytics"]:visible').first().click();
+      await page.locator('a[href="/library"]:visible').first().click();
       await expect(page.getByText(NEXT_SAYING, { exact: true }).first(), visit).toBeVisible();
       await clickThrough(page);
       await openEach(page);

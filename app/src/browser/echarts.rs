@@ -2,44 +2,40 @@
 //! the place whose elements hold options. That script knows colours, sizes and motion; see
 //! `frontend/echarts.js`.
 
+use super::fragment::{OPTION, parts};
 use js_sys::{Function, Reflect};
-use std::{cell::Cell, rc::Rc};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Document, Element};
 
-/// Where the server says in which file the library lies.
-const ADDRESS: &str = "meta[name=charts]";
+/// The id of the element in which the server says in which file the library lies.
+pub const ADDRESS: &str = "charts";
 /// The id of the script's element, so that it is brought in once.
 const SCRIPT_ID: &str = "charts-script";
 
 /// The charts in one place of the page; dropping it takes them down.
 pub struct Drawings {
     place: Element,
-    /// False once nothing is to be drawn here any more.
-    is_open: Rc<Cell<bool>>,
 }
 
 impl Drawings {
     /// Those of `place`, of which none is drawn yet.
     pub fn new(place: Element) -> Self {
-        Self {
-            place,
-            is_open: Rc::new(Cell::new(true)),
-        }
+        Self { place }
     }
 
     /// Draws every element that holds an option, or what has become of it since. To be called in an
     /// effect or later.
     pub fn draw(&self) {
-        if !has_charts(&self.place) || call("draw", &self.place) {
+        let has_charts = parts(&self.place)
+            .iter()
+            .any(|part| part.has_attribute(OPTION));
+        if !has_charts || call("draw", &self.place) {
             return;
         }
         let Some(script) = script() else { return };
-        let (place, is_open) = (self.place.clone(), Rc::clone(&self.is_open));
+        let place = self.place.clone();
         let loaded = Closure::once_into_js(move || {
-            if is_open.get() {
-                call("draw", &place);
-            }
+            call("draw", &place);
         });
         // Without the script the table beside each chart says the same; the next visit tries again.
         let (place, broken) = (self.place.clone(), script.clone());
@@ -47,25 +43,15 @@ impl Drawings {
             let _ = place.class_list().add_1("uncharted");
             broken.remove();
         });
-        for (event, handler) in [("load", loaded), ("error", failed)] {
-            let _ = script.add_event_listener_with_callback(event, handler.unchecked_ref());
-        }
+        let _ = script.add_event_listener_with_callback("load", loaded.unchecked_ref());
+        let _ = script.add_event_listener_with_callback("error", failed.unchecked_ref());
     }
 }
 
 impl Drop for Drawings {
     fn drop(&mut self) {
-        self.is_open.set(false);
         call("erase", &self.place);
     }
-}
-
-fn has_charts(place: &Element) -> bool {
-    place
-        .query_selector("[data-option]")
-        .ok()
-        .flatten()
-        .is_some()
 }
 
 /// Calls one of the script's two functions; false when it is not loaded.
@@ -90,7 +76,7 @@ fn script() -> Option<Element> {
 }
 
 fn bring_in(document: &Document) -> Option<Element> {
-    let address = document.query_selector(ADDRESS).ok()??;
+    let address = document.get_element_by_id(ADDRESS)?;
     let script = document.create_element("script").ok()?;
     script.set_id(SCRIPT_ID);
     if let Some(checksum) = address.get_attribute("data-integrity") {
@@ -99,10 +85,6 @@ fn bring_in(document: &Document) -> Option<Element> {
     }
     let source = address.get_attribute("content")?;
     script.set_attribute("src", &source).ok()?;
-    document
-        .query_selector("head")
-        .ok()??
-        .append_child(&script)
-        .ok()?;
+    address.parent_node()?.append_child(&script).ok()?;
     Some(script)
 }

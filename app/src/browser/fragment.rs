@@ -9,7 +9,16 @@ use web_sys::{Element, RequestInit, Response};
 /// What a piece of HTML marks that is renewed by itself.
 const PARTS: &str = "[data-part]";
 /// Attributes of a part that come with a newer one.
-const RENEWED: [&str; 5] = ["class", "aria-label", "data-option", "max", "value"];
+const RENEWED: [&str; 6] = [
+    "class",
+    "aria-current",
+    "aria-label",
+    OPTION,
+    "max",
+    "value",
+];
+/// What a chart is drawn from: such a part has nothing of the server's in it.
+pub const OPTION: &str = "data-option";
 const UNREACHABLE: &str =
     "The server could not be reached. Check that it is running, then reload the page.";
 
@@ -77,20 +86,21 @@ pub fn renew(place: &Element, html: &str) {
         return;
     }
     for (old, new) in old.iter().zip(&new) {
-        for name in RENEWED {
-            if let Some(value) = new.get_attribute(name) {
-                let _ = old.set_attribute(name, &value);
-            }
+        for name in &RENEWED {
+            let _ = match new.get_attribute(name) {
+                Some(value) => old.set_attribute(name, &value),
+                None => old.remove_attribute(name),
+            };
         }
         let inside = new.inner_html();
-        // What is drawn by a script has nothing of the server's in it.
-        if !new.has_attribute("data-option") && old.inner_html() != inside {
+        if !new.has_attribute(OPTION) && old.inner_html() != inside {
             old.set_inner_html(&inside);
         }
     }
 }
 
-fn parts(place: &Element) -> Vec<Element> {
+/// The parts in a place, in their order.
+pub fn parts(place: &Element) -> Vec<Element> {
     place
         .query_selector_all(PARTS)
         .map(|found| {

@@ -1,7 +1,10 @@
 //! `/analytics`: figures first, then the charts, each with its table, then lists and achievements. The
-//! server renders the report as HTML, so that it is there before any script runs and the browser needs
-//! no code for reading figures; the page keeps it fresh and has its charts drawn. The period is in the
-//! address.
+//! server renders all of it as HTML, so that it is there before any script runs and the browser needs no
+//! code for reading figures; that code keeps it fresh and has the charts drawn. The period is in the address.
+//!
+//! What runs in the browser is written with what home is written with: code that it shares with some of the
+//! other pages would come in a file for each combination of them, and every file costs a slow phone's first
+//! paint some milliseconds.
 
 mod chart;
 mod figures;
@@ -24,7 +27,10 @@ use figures::figures;
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
 use leptos_router::{LazyRoute, hooks::use_location, lazy_route};
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 use table::{calendar_table, hours_table, xp_table};
 use web_sys::Element;
 
@@ -45,44 +51,36 @@ impl LazyRoute for AnalyticsRoute {
     }
 
     fn view(_this: Self) -> AnyView {
-        let html = use_context::<PageHtml>().map(|page| page.0);
-        let period = period();
-        let place = NodeRef::<html::Div>::new();
-        let report = Kept::<Report>::empty();
-        Effect::new(move |_| {
-            let Some(place) = place.get() else { return };
-            let days = period.get();
-            if report.is_empty() {
-                report.keep(Report::new(place.into(), period));
+        let html = use_context::<PageHtml>()
+            .map(|page| page.0)
+            .unwrap_or_default();
+        let place = NodeRef::<html::Section>::new();
+        let follower = Kept::empty();
+        let address = use_location();
+        Effect::new(move |report: Option<Option<Rc<Report>>>| {
+            let place = place.get()?;
+            let query = address.search.get();
+            // On the way to another page it stays what it was.
+            let is_left = address.pathname.with(|path| path != "/analytics");
+            let report = report.flatten();
+            if is_left {
+                return report;
             }
-            report.update(|report| report.show(days));
+            let report = report.unwrap_or_else(|| {
+                let report = Rc::new(Report::new(place.into(), &query));
+                follower.keep(follow(&report));
+                report
+            });
+            report.show(query);
+            Some(report)
         });
+        // Another element than home's: what looks the same to Leptos would be taken over from it.
         view! {
             <Title text="Analytics" />
-            <div class="analytics">
-                <div class="analytics-head">
-                    <h1>"Analytics"</h1>
-                    <PeriodSwitch period />
-                </div>
-                <div class="report" node_ref=place inner_html=html.unwrap_or_default()></div>
-            </div>
+            <section class="analytics" node_ref=place inner_html=html></section>
         }
         .into_any()
     }
-}
-
-/// The days the address asks for. On the way to another page it stays what it was.
-fn period() -> Memo<u32> {
-    let location = use_location();
-    Memo::new(move |before: Option<&u32>| {
-        if location
-            .pathname
-            .with(|path| path.trim_end_matches('/') != "/analytics")
-        {
-            return before.copied().unwrap_or(PERIOD_USUAL);
-        }
-        location.query.with(|query| days_of(query.get_str("days")))
-    })
 }
 
 /// The days an address names, brought into the bounds of a period.
@@ -91,125 +89,130 @@ pub fn days_of(text: Option<&str>) -> u32 {
     days.map_or(PERIOD_USUAL, |days| days.clamp(1, PERIOD_MAX))
 }
 
-#[component]
-fn PeriodSwitch(period: Memo<u32>) -> impl IntoView {
-    view! {
-        <nav class="period-switch" aria-label="Period">
-            {PERIODS.map(|days| {
-                let current = move || (period.get() == days).then_some("true");
-                let name = if days == 365 { "Year".to_owned() } else { days.to_string() + " days" };
-                view! { <a href="/analytics?days=".to_owned() + &days.to_string() aria-current=current>{name}</a> }
-            }).collect_view()}
-        </nav>
-    }
+/// Reads the figures again whenever something moves them, and after a break in the connection.
+fn follow(report: &Rc<Report>) -> Option<events::Follower> {
+    let names = [
+        "hello",
+        "resync",
+        "activity",
+        "conversation",
+        "conversation_deleted",
+        "material_deleted",
+    ];
+    let (report, connected_before) = (Rc::clone(report), Cell::new(false));
+    events::follow(&names, move |name, _| {
+        // The page came with its figures.
+        if name != "hello" || connected_before.replace(true) {
+            report.read();
+        }
+    })
 }
 
-/// The report in the browser: asks for it, keeps it fresh, has its charts drawn.
+/// What is on the page: asked for, kept fresh, and drawn.
 struct Report {
-    reading: Rc<Reading>,
-    _follower: Option<events::Follower>,
-}
-
-impl Report {
-    /// Takes over what the server has put into `place`, and follows what moves it.
-    fn new(place: Element, period: Memo<u32>) -> Self {
-        let is_there = place.first_element_child().is_some();
-        let drawings = Drawings::new(place.clone());
-        if is_there {
-            drawings.draw();
-        }
-        let reading = Rc::new(Reading {
-            place,
-            drawings,
-            period,
-            shown: Cell::new(is_there.then(|| period.get_untracked())),
-            news: News::default(),
-        });
-        let names = [
-            "hello",
-            "resync",
-            "activity",
-            "conversation",
-            "conversation_deleted",
-            "material_deleted",
-        ];
-        let connected_before = Cell::new(false);
-        let of_follower = Rc::clone(&reading);
-        let follower = events::follow(&names, move |name, _| {
-            // The page came with its figures.
-            if name != "hello" || connected_before.replace(true) {
-                of_follower.read();
-            }
-        });
-        Self {
-            reading,
-            _follower: follower,
-        }
-    }
-
-    /// Shows the last `days` days, if it does not yet.
-    fn show(&self, days: u32) {
-        if self.reading.shown.get() != Some(days) {
-            self.reading.read();
-        }
-    }
-}
-
-/// One reading at a time: what moves meanwhile, also the period, is read once after it, so that no
-/// older figures can come last.
-struct Reading {
     place: Element,
     drawings: Drawings,
-    period: Memo<u32>,
-    /// The period whose report is in the place.
-    shown: Cell<Option<u32>>,
+    /// The query of the page's address, which names the period.
+    wanted: RefCell<String>,
+    /// That of what is in the place.
+    shown: RefCell<Option<String>>,
     news: News,
 }
 
-impl Reading {
+impl Report {
+    /// Takes over what the server has put into `place` for this query, and has its charts drawn.
+    fn new(place: Element, query: &str) -> Self {
+        let drawings = Drawings::new(place.clone());
+        drawings.draw();
+        let is_there = place.first_element_child().is_some();
+        Self {
+            place,
+            drawings,
+            wanted: RefCell::new(query.to_owned()),
+            shown: RefCell::new(is_there.then(|| query.to_owned())),
+            news: News::default(),
+        }
+    }
+
+    /// Shows the period of this query, if it does not yet.
+    fn show(self: &Rc<Self>, query: String) {
+        let is_shown = self.shown.borrow().as_ref() == Some(&query);
+        self.wanted.replace(query);
+        if !is_shown {
+            self.read();
+        }
+    }
+
+    /// One reading at a time: what moves meanwhile, also the period, is read once after it, so that no
+    /// older figures can come last.
     fn read(self: &Rc<Self>) {
         if !self.news.heard() {
             return;
         }
-        let reading = Rc::clone(self);
+        let report = Rc::clone(self);
         leptos::task::spawn_local(async move {
-            while reading.news.take() {
-                // None when the page has been left.
-                let Some(days) = reading.period.try_get_untracked() else {
-                    return;
-                };
-                let body = "days=".to_owned() + &days.to_string();
-                let answer = fragment::fetch("/api/fn/analytics", &body).await;
-                if reading.period.try_get_untracked() == Some(days) {
-                    reading.put(days, answer);
+            while report.news.take() {
+                let wanted = report.wanted.borrow().clone();
+                let answer = fragment::fetch("/api/fn/analytics", &wanted).await;
+                if *report.wanted.borrow() == wanted {
+                    report.put(wanted, answer);
                 }
             }
         });
     }
 
-    fn put(&self, days: u32, answer: Result<String, String>) {
+    fn put(&self, query: String, answer: Result<String, String>) {
         match answer {
             Ok(html) => {
                 fragment::renew(&self.place, &html);
                 self.drawings.draw();
-                self.shown.set(Some(days));
+                self.shown.replace(Some(query));
             }
             // What cannot be renewed now is renewed at the next activity.
-            Err(_) if self.shown.get() == Some(days) => {}
+            Err(_) if self.shown.borrow().as_ref() == Some(&query) => {}
             Err(sentence) => {
-                fragment::say(&self.place, &sentence);
-                self.shown.set(None);
+                // The title and the other periods stay.
+                let report = self.place.last_element_child();
+                fragment::say(report.as_ref().unwrap_or(&self.place), &sentence);
+                self.shown.replace(None);
             }
         }
     }
 }
 
-/// The report of a period as HTML. What is marked as a part is renewed while the rest stays, see
+/// The page of a period as HTML. What is marked as a part is renewed while the rest stays, see
 /// [`fragment::renew`].
-pub fn report_html(page: &AnalyticsPage) -> String {
-    if !page.overview.has_activity {
-        return view! { <NothingYet /> }.to_html();
+pub fn page_html(page: &AnalyticsPage) -> String {
+    let report = if page.overview.has_activity {
+        view! { <Everything page /> }.into_any()
+    } else {
+        view! { <NothingYet /> }.into_any()
+    };
+    view! {
+        <div class="analytics-head">
+            <h1>"Analytics"</h1>
+            <PeriodSwitch days=page.overview.days />
+        </div>
+        <div class="report">{report}</div>
     }
+    .to_html()
+}
+
+#[component]
+fn PeriodSwitch(days: u32) -> impl IntoView {
+    let period = move |period: u32| {
+        let href = "/analytics?days=".to_owned() + &period.to_string();
+        let name = match period {
+            365 => "Year".to_owned(),
+            period => period.to_string() + " days",
+        };
+        view! { <a href=href aria-current=(period == days).then_some("true") data-part="">{name}</a> }
+    };
+    view! { <nav class="period-switch" aria-label="Period">{PERIODS.map(period).collect_view()}</nav> }
+}
+
+#[component]
+fn Everything<'a>(page: &'a AnalyticsPage) -> impl IntoView {
     view! {
         {figures(&page.overview)}
         <ChartFigure
@@ -246,7 +249,7 @@ pub fn report_html(page: &AnalyticsPage) -> String {
         {more::achievements(page)}
         {more::downloads(page.overview.days)}
     }
-    .to_html()
+    .into_any()
 }
 
 #[component]
