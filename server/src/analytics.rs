@@ -26,7 +26,7 @@ use crate::{
         activity::{self, Rows, Write, figures as stored},
     },
 };
-use achievements::Tally;
+use achievements::{Definition, Tally};
 use app::model::{
     analytics::{
         Achievement, CitedPage, DayActivity, More, Overview, Progress, Standing, TOP_MAX,
@@ -59,6 +59,14 @@ pub enum Activity {
     PageRead { material: MaterialId, page: u32 },
     /// Goes on reading it.
     Reading { material: MaterialId, page: u32 },
+}
+
+/// What an activity has brought, to be told once its transaction is committed.
+#[derive(Debug)]
+#[must_use = "open tabs wait for it"]
+pub struct Counted {
+    user: UserId,
+    unlocked: Vec<&'static Definition>,
 }
 
 /// Why an activity could not be recorded, or figures not be read.
@@ -114,20 +122,62 @@ impl Analytics {
     /// [`AnalyticsError::NotFound`] for a page that does not exist or is not the student's.
     pub async fn record(&self, user: UserId, what: Activity) -> Result<(), AnalyticsError> {
         let mut tx = self.db.write().await?;
+        if let Some(counted) = self.count(&mut tx, user, what).await? {
+            tx.commit().await?;
+            self.announce(counted);
+        }
+        Ok(())
+    }
+
+    /// Records an activity in the transaction that makes it one, so that neither is kept without the other
+    /// when the server dies; to be [announced](Self::announce) once that is committed. Where it cannot be
+    /// counted, nothing of it stays in the transaction, which can go on: a document or a question is worth
+    /// more than its XP.
+    ///
+    /// # Errors
+    /// When the transaction is beyond repair.
+    pub async fn count_within(
+        &self,
+        tx: &mut Write,
+        user: UserId,
+        what: Activity,
+    ) -> Result<Option<Counted>, StoreError> {
+        activity::savepoint(tx).await?;
+        let counted = self.count(tx, user, what).await;
+        if let Err(error) = &counted {
+            tracing::error!(%error, "analytics.count_within");
+            activity::back_to_savepoint(tx).await?;
+        }
+        activity::release_savepoint(tx).await?;
+        Ok(counted.unwrap_or_default())
+    }
+
+    /// `None` for an activity that has been counted before.
+    async fn count(
+        &self,
+        tx: &mut Write,
+        user: UserId,
+        what: Activity,
+    ) -> Result<Option<Counted>, AnalyticsError> {
         // Writers wait for each other, and what is recorded first must not seem to have come later.
         let now = self.clock.now();
-        let zone = activity::time_zone_in(&mut tx, user)
+        let zone = activity::time_zone_in(tx, user)
             .await?
             .ok_or(AnalyticsError::NotFound)?;
-        let deed = deed(&mut tx, user, what).await?;
+        let deed = deed(tx, user, what).await?;
         let zone = activity::zone_named(&zone);
         let event = Event::new(self.clock.new_id(), now, zone, deed);
-        if !activity::insert_event(&mut tx, user, &event).await? {
-            return Ok(());
+        if !activity::insert_event(tx, user, &event).await? {
+            return Ok(None);
         }
-        let mut rows = Rows { tx: &mut tx, user };
+        let mut rows = Rows { tx, user };
         let unlocked = recorder::enter(&mut rows, &event).await?;
-        tx.commit().await?;
+        Ok(Some(Counted { user, unlocked }))
+    }
+
+    /// Tells the open tabs what an activity has brought.
+    pub fn announce(&self, counted: Counted) {
+        let Counted { user, unlocked } = counted;
         self.changes.publish(Change::ActivityRecorded { user });
         for definition in unlocked {
             self.changes.publish(Change::AchievementUnlocked {
@@ -135,7 +185,6 @@ impl Analytics {
                 achievement: definition.id,
             });
         }
-        Ok(())
     }
 
     /// Figures of the last `days` days, today included, and of as many before; a number out of range

@@ -169,13 +169,6 @@ impl Coach {
             }
             history.retain(|message| message.created_at < question.created_at);
         }
-        let activity = Activity::Question {
-            message: question.id,
-        };
-        if let Err(error) = self.analytics.record(user, activity).await {
-            // An answer is worth more than its five points.
-            tracing::warn!(%error, "coach.record_activity failed");
-        }
 
         let text = prompt::search_text(&question.text, &history);
         let found = self.search(user, &text, &asked.filter).await;
@@ -332,10 +325,12 @@ impl Coach {
             .map_err(|error| services::store_error(&error))
     }
 
+    /// Stores the question and counts it, both or neither.
     async fn store_question(&self, user: UserId, asked: &Asked) -> Result<Kept, AppError> {
+        let failed = |error: StoreError| services::store_error(&error);
         let narrowed = narrowed::narrowed(&self.db, user, &asked.filter)
             .await
-            .map_err(|error| services::store_error(&error))?;
+            .map_err(failed)?;
         let message = Message {
             id: MessageId::new(self.clock.new_id()),
             author: Author::Student,
@@ -356,10 +351,21 @@ impl Coach {
             fresh,
             client_id: asked.client_id,
         };
-        conversations::add_question(&self.db, user, place, message)
+        let mut tx = self.db.write().await.map_err(failed)?;
+        let kept = conversations::add_question(&self.db, &mut tx, user, place, message)
             .await
-            .map_err(|error| services::store_error(&error))?
-            .ok_or_else(|| AppError::not_found("conversation"))
+            .map_err(failed)?
+            .ok_or_else(|| AppError::not_found("conversation"))?;
+        let activity = Activity::Question {
+            message: kept.question.id,
+        };
+        let counted = self.analytics.count_within(&mut tx, user, activity).await;
+        let counted = counted.map_err(failed)?;
+        tx.commit().await.map_err(|error| failed(error.into()))?;
+        if let Some(counted) = counted {
+            self.analytics.announce(counted);
+        }
+        Ok(kept)
     }
 
     /// How a question that was sent before has been answered; `None` when its answer is still to be

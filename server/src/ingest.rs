@@ -28,6 +28,7 @@ mod turns;
 pub mod uploads;
 
 use crate::{
+    analytics::Analytics,
     cache::Caches,
     changes::{Change, Changes},
     clock::Clock,
@@ -220,7 +221,8 @@ impl Ingest {
     }
 
     /// Admits a file that has arrived: finds out what it is, finds the same bytes if they are here
-    /// already, else stores it and queues it, in one transaction. What was reserved for it ends then.
+    /// already, else stores it and queues it, in one transaction. What was reserved for it ends then, and
+    /// `analytics`, if given, counts it.
     ///
     /// # Errors
     /// When the database or the disk fails; a file that is not wanted is an outcome, no error.
@@ -230,6 +232,7 @@ impl Ingest {
         upload: Received,
         file_name: &str,
         reservation: Option<UploadId>,
+        analytics: Option<Arc<Analytics>>,
     ) -> Result<UploadOutcome, IngestError> {
         let admission = Admission {
             shop: self.shop.clone(),
@@ -237,6 +240,7 @@ impl Ingest {
             user,
             file_name: names::file_name(file_name),
             reservation,
+            analytics,
         };
         // Goes on when the browser goes away: file and row belong together.
         let outcome = tokio::spawn(admission.decide(upload))
@@ -257,7 +261,10 @@ impl Ingest {
         let body =
             futures::stream::iter([Ok::<_, io::Error>(Bytes::from_static(SAMPLE.as_bytes()))]);
         let received = self.shop.files.receive(body, SAMPLE.len() as u64).await?;
-        match self.admit(user, received, SAMPLE_FILE_NAME, None).await? {
+        match self
+            .admit(user, received, SAMPLE_FILE_NAME, None, None)
+            .await?
+        {
             UploadOutcome::Added { material } | UploadOutcome::Duplicate { material } => {
                 Ok(material)
             }

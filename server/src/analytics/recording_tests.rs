@@ -203,6 +203,37 @@ fn desk_of_many_lives() -> (tokio::runtime::Runtime, Desk) {
 }
 
 #[tokio::test]
+async fn what_cannot_be_counted_leaves_the_rest_of_its_transaction_as_it_is() {
+    let desk = Desk::new("Europe/Berlin", "2026-03-02T09:00:00Z").await;
+    let material = desk.add_material(desk.user, 7, 1).await;
+    let mut tx = desk.db.write().await.expect("a transaction");
+    for statement in [
+        "CREATE TRIGGER broken BEFORE INSERT ON awards BEGIN SELECT RAISE(ABORT, 'broken'); END",
+        "UPDATE materials SET title = 'kept'",
+    ] {
+        sqlx::query(statement)
+            .execute(&mut *tx)
+            .await
+            .expect("executed");
+    }
+    let activity = Activity::MaterialAdded {
+        material,
+        sha256: sha(7),
+    };
+    let counted = desk.analytics.count_within(&mut tx, desk.user, activity);
+    assert!(counted.await.expect("the transaction goes on").is_none());
+    tx.commit().await.expect("kept");
+    let found: (String, i64, i64) = sqlx::query_as(
+        "SELECT title, (SELECT count(*) FROM events), (SELECT count(*) FROM daily_activity)
+         FROM materials",
+    )
+    .fetch_one(desk.db.read())
+    .await
+    .expect("found");
+    assert_eq!(found, ("kept".to_owned(), 0, 0));
+}
+
+#[tokio::test]
 async fn a_first_day_with_a_document_and_a_question_is_worth_sixty_five() {
     let desk = Desk::new("Europe/Berlin", "2026-03-02T10:00:00Z").await;
     let mut changes = desk.changes.subscribe();

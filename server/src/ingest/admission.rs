@@ -9,18 +9,21 @@ use super::{
     sniff,
     uploads::{OUTCOME_KEPT, REMOVED},
 };
-use crate::store::{
-    StoreError,
-    jobs::{self, Kind},
-    materials::{self, NewMaterial},
-    uploads::{self, Ending},
+use crate::{
+    analytics::{Activity, Analytics},
+    store::{
+        StoreError,
+        jobs::{self, Kind},
+        materials::{self, NewMaterial},
+        uploads::{self, Ending},
+    },
 };
 use app::model::{
     id::{MaterialId, UploadId, UserId},
     material::{MediaType, UploadOutcome},
 };
 use sqlx::SqliteConnection;
-use std::io;
+use std::{io, sync::Arc};
 use tokio::io::AsyncReadExt;
 
 /// One file's way in.
@@ -32,6 +35,9 @@ pub struct Admission {
     pub file_name: String,
     /// What was reserved for it; it ends with the decision, in the same transaction.
     pub reservation: Option<UploadId>,
+    /// Counts a new document as study activity, in the same transaction; none for what no student has
+    /// brought.
+    pub analytics: Option<Arc<Analytics>>,
 }
 
 impl Admission {
@@ -139,9 +145,23 @@ impl Admission {
         if !self.end(&mut tx, &Ending::Added(new.id)).await? {
             return Ok(Some(self.refused(REMOVED)));
         }
+        let counted = match &self.analytics {
+            Some(analytics) => {
+                let activity = Activity::MaterialAdded {
+                    material: new.id,
+                    sha256: *new.sha256,
+                };
+                analytics.count_within(&mut tx, self.user, activity).await?
+            }
+            None => None,
+        };
         arrival.place().await?;
         crate::failpoint::reached("placed");
         tx.commit().await.map_err(StoreError::from)?;
+        crate::failpoint::reached("entered");
+        if let (Some(analytics), Some(counted)) = (&self.analytics, counted) {
+            analytics.announce(counted);
+        }
         Ok(None)
     }
 

@@ -93,7 +93,10 @@ impl House {
         let body =
             futures::stream::iter([Ok::<_, io::Error>(Bytes::from_static(bytes.as_bytes()))]);
         let received = self.ingest.shop.files.receive(body, 1_000).await.unwrap();
-        self.ingest.admit(user, received, name, None).await.unwrap()
+        self.ingest
+            .admit(user, received, name, None, None)
+            .await
+            .unwrap()
     }
 
     async fn add(&self, user: UserId, bytes: &'static str) -> MaterialId {

@@ -11,7 +11,7 @@ mod work;
 
 use super::{Ingest, IngestError, Limits, files::Files, files::ReceiveError, names};
 use crate::{
-    analytics::{Activity, Analytics},
+    analytics::Analytics,
     clock::Clock,
     store::{
         Db, StoreError, materials,
@@ -367,22 +367,11 @@ impl Uploads {
         file_name: &str,
         reservation: Option<UploadId>,
     ) -> Result<UploadOutcome, UploadError> {
-        let sha256 = received.sha256;
-        let outcome = self
+        let analytics = Some(Arc::clone(&self.analytics));
+        let admitted = self
             .ingest
-            .admit(user, received, file_name, reservation)
-            .await?;
-        if let UploadOutcome::Added { material } = &outcome {
-            let activity = Activity::MaterialAdded {
-                material: material.id,
-                sha256,
-            };
-            if let Err(error) = self.analytics.record(user, activity).await {
-                // The document is in; a missing XP entry is no reason to say it is not.
-                tracing::error!(%error, "analytics.record");
-            }
-        }
-        Ok(outcome)
+            .admit(user, received, file_name, reservation, analytics);
+        Ok(admitted.await?)
     }
 
     /// What became of an upload that has ended.

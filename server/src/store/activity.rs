@@ -25,6 +25,24 @@ use uuid::Uuid;
 /// The write transaction one activity is recorded in.
 pub type Write = Transaction<'static, Sqlite>;
 
+/// Begins a part of a transaction that can be taken back while the rest of it goes on.
+pub async fn savepoint(tx: &mut Write) -> Stored<()> {
+    sqlx::query("SAVEPOINT part").execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Takes back what was written since the [`savepoint`].
+pub async fn back_to_savepoint(tx: &mut Write) -> Stored<()> {
+    sqlx::query("ROLLBACK TO part").execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Ends the part that a [`savepoint`] began; what it wrote belongs to the transaction.
+pub async fn release_savepoint(tx: &mut Write) -> Stored<()> {
+    sqlx::query("RELEASE part").execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// The zone a student's days are counted in; `None` for an account that is gone.
 pub async fn time_zone(db: &Db, user: UserId) -> Stored<Option<String>> {
     db.look_for("time zone", SELECT_TIME_ZONE, &[&user.uuid()], |row| {

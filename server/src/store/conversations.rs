@@ -75,13 +75,13 @@ impl<T> Begun<T> {
 /// already stays as it is. `None`: there is no such conversation of this user.
 pub async fn add_question(
     db: &Db,
+    tx: &mut Transaction<'static, Sqlite>,
     user: UserId,
     place: Destination,
     mut question: Message,
 ) -> Stored<Option<Kept>> {
-    let mut tx = db.write().await?;
     if let Some(client_id) = place.client_id
-        && let Some((id, conversation)) = known(&mut tx, user, client_id).await?
+        && let Some((id, conversation)) = known(tx, user, client_id).await?
     {
         let stored = messages(db, user, conversation, MESSAGES_MAX).await?;
         let found = stored.into_iter().find(|stored| stored.message.id == id);
@@ -94,7 +94,7 @@ pub async fn add_question(
     let now = question.created_at;
     let id = match place.conversation {
         Some(id) => {
-            if !touch(&mut tx, user, id, now).await? {
+            if !touch(tx, user, id, now).await? {
                 return Ok(None);
             }
             id
@@ -108,21 +108,20 @@ pub async fn add_question(
             .bind(user.uuid())
             .bind(title_of(&question.text))
             .bind(now)
-            .execute(&mut *tx)
+            .execute(&mut **tx)
             .await?;
             place.fresh
         }
     };
-    insert_message(&mut tx, user, id, &mut question).await?;
+    insert_message(tx, user, id, &mut question).await?;
     if let Some(client_id) = place.client_id {
         sqlx::query("UPDATE messages SET client_id = $3 WHERE id = $1 AND user_id = $2")
             .bind(question.id.uuid())
             .bind(user.uuid())
             .bind(client_id.uuid())
-            .execute(&mut *tx)
+            .execute(&mut **tx)
             .await?;
     }
-    tx.commit().await?;
     Ok(Some(Kept {
         conversation: id,
         question,

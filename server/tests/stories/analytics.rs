@@ -16,7 +16,7 @@ const NOTES: &[u8] =
 
 /// What the JSON API answers about her own figures.
 async fn read(client: &Client, path: &str) -> Value {
-    let answer = client.get(&format!("/api/analytics/{path}")).await;
+    let answer = client.get_json(&format!("/api/analytics/{path}")).await;
     assert_eq!(answer.status(), StatusCode::OK, "{path}");
     answer.json().await.unwrap()
 }

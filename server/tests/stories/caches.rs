@@ -71,7 +71,7 @@ async fn titles(client: &Client) -> Vec<String> {
 
 async fn questions_and_pages(client: &Client) -> u64 {
     let path = "/api/analytics/learning/overview?days=7";
-    let overview: serde_json::Value = client.get(path).await.json().await.unwrap();
+    let overview: serde_json::Value = client.get_json(path).await.json().await.unwrap();
     overview["pages_read"].as_u64().unwrap()
 }
 

@@ -29,8 +29,9 @@ const PLACE: &str = "DYING_SERVER_PLACE";
 const NTH: &str = "DYING_SERVER_NTH";
 
 /// The steps of a document's way in, and how many times each is passed at least.
-const STEPS: [(&str, u32); 13] = [
+const STEPS: [(&str, u32); 14] = [
     ("placed", 1),
+    ("entered", 1),
     ("claimed", 1),
     ("opened", 1),
     ("append", 3),
@@ -190,6 +191,13 @@ async fn check(folder: &Path, what: &str) {
     .await
     .unwrap();
     assert_eq!((materials, ready, jobs), (1, 1, 0), "{what}");
+    let counted: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM events e JOIN materials m ON m.id = e.material_id WHERE e.kind = 'material'",
+    )
+    .fetch_one(db.read())
+    .await
+    .unwrap();
+    assert_eq!(counted, 1, "{what}: the document counts, and once");
     assert_eq!(pages, PAGES as i64, "{what}: pages");
     assert!(chunks >= pages, "{what}: {chunks} passages");
     assert_eq!(

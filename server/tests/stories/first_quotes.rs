@@ -320,7 +320,10 @@ async fn desk(documents: Documents, with_model: bool) -> Option<Desk> {
         let bytes = std::fs::read(path).unwrap();
         let body = futures::stream::iter([Ok::<_, std::io::Error>(bytes.into())]);
         let received = files.receive(body, 50 << 20).await.unwrap();
-        let outcome = ingest.admit(user, received, name, None).await.unwrap();
+        let outcome = ingest
+            .admit(user, received, name, None, None)
+            .await
+            .unwrap();
         assert!(
             matches!(outcome, UploadOutcome::Added { .. }),
             "{outcome:?}"
