@@ -224,13 +224,12 @@ function update(element) {
   const json = element.dataset.option;
   const look = element.className;
   if (drawing.json === json) return;
-  const isAnother = drawing.look !== look;
-  Object.assign(drawing, { json, look });
-  if (!isAnother) {
+  drawing.json = json;
+  if (drawing.chart && drawing.look === look) {
     drawing.chart.setOption(dress(JSON.parse(json), palette(element)));
     return;
   }
-  drawing.at = undefined;
+  Object.assign(drawing, { look, at: undefined });
   paint(element);
   // Today is at the right end.
   element.parentElement.scrollLeft = element.parentElement.scrollWidth;
@@ -252,11 +251,16 @@ globalThis.studyinCharts = {
     for (const element of drawings.keys()) if (!element.isConnected) erase(element);
     for (const element of place.querySelectorAll("[data-option]")) {
       await turn();
-      if (element.isConnected) update(element);
+      try {
+        if (element.isConnected) update(element);
+      } catch (error) {
+        // The next chart is another matter.
+        reportError(error);
+      }
     }
   },
 
   erase(place) {
-    for (const element of drawings.keys()) if (place.contains(element)) erase(element);
+    for (const element of drawings.keys()) if (place.contains(element) || !element.isConnected) erase(element);
   },
 };

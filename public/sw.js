@@ -36,7 +36,8 @@ const TABLES = ["questions", "owner"];
 self.addEventListener("install", (event) => {
   // What pages say goes past this worker, where the browser can do that: the last word of a page that is
   // being left is lost when a worker has to let it through first.
-  event.waitUntil(event.addRoutes?.({ condition: { urlPattern: "/api/*", requestMethod: "POST" }, source: "network" }));
+  const past = event.addRoutes?.({ condition: { urlPattern: "/api/*", requestMethod: "POST" }, source: "network" });
+  past?.catch(() => undefined);
   event.waitUntil(fillShell());
 });
 self.addEventListener("activate", (event) => event.waitUntil(takeOver()));

@@ -60,7 +60,8 @@ export function packChunks(pkg) {
 
   /** The small chunks: their bytes by the loader's name for them, and the loader's name by that of the file. */
   const [small, names] = [new Map(), new Map()];
-  let packed = loader.replace(CHUNK, (whole, name, file) => {
+  let packed = loader.replace(CHUNK, (whole, name, file, needed) => {
+    if (needed) throw new Error(`${name} needs other chunks, which is not known here`);
     const bytes = readFileSync(path.join(pkg, `${file}.wasm`));
     if (bytes.length > SMALL_MAX_BYTES) return whole;
     small.set(name, bytes);

@@ -34,6 +34,6 @@ pub fn SignupPage() -> impl IntoView {}
 pub struct PageHtml(pub String);
 
 /// What went wrong instead, as HTML.
-pub fn problem_html(title: &'static str, error: AppError) -> String {
-    view! { <h1>{title}</h1><Problem error /> }.to_html()
+pub fn problem_html(error: AppError) -> String {
+    view! { <Problem error /> }.to_html()
 }

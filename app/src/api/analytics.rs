@@ -4,28 +4,22 @@ use super::json_text::JsonText;
 use crate::{
     error::AppError,
     model::id::{MaterialId, UserId},
-    pages::analytics::{days_of, page_html},
+    pages::analytics::report_html,
     ports::Services,
 };
 use leptos::prelude::*;
 
-/// The analytics page as HTML; `days` is the period as the page's address names it. The browser asks for
-/// it when it comes to the page from another one, for another period, and when something has moved the
-/// figures.
+/// The report of the last `days` days as HTML. The browser asks for it when it comes to the page from
+/// another one, for another period, and when something has moved the figures.
 #[server(name = FetchAnalytics, prefix = "/api/fn", endpoint = "analytics", output = JsonText)]
-pub async fn analytics(days: Option<String>) -> Result<String, AppError> {
+pub async fn analytics(days: u32) -> Result<String, AppError> {
     let (services, user) = super::signed_in()?;
-    rendered(&services, user, days.as_deref()).await
+    rendered(&services, user, days).await
 }
 
 /// What [`analytics`] answers; the server calls it before it renders the page itself.
-pub async fn rendered(
-    services: &Services,
-    user: UserId,
-    days: Option<&str>,
-) -> Result<String, AppError> {
-    let page = services.analytics.page(user, days_of(days)).await?;
-    Ok(page_html(&page))
+pub async fn rendered(services: &Services, user: UserId, days: u32) -> Result<String, AppError> {
+    Ok(report_html(&services.analytics.page(user, days).await?))
 }
 
 /// A page has been on screen in the reader.

@@ -9,6 +9,8 @@ use web_sys::{Document, Element};
 
 /// The id of the element in which the server says in which file the library lies.
 pub const ADDRESS: &str = "charts";
+/// The class of a place whose charts could not be drawn.
+const UNCHARTED: &str = "uncharted";
 /// The id of the script's element, so that it is brought in once.
 const SCRIPT_ID: &str = "charts-script";
 
@@ -29,18 +31,19 @@ impl Drawings {
         let has_charts = parts(&self.place)
             .iter()
             .any(|part| part.has_attribute(OPTION));
-        if !has_charts || call("draw", &self.place) {
+        if call("draw", &self.place) || !has_charts {
             return;
         }
         let Some(script) = script() else { return };
         let place = self.place.clone();
         let loaded = Closure::once_into_js(move || {
+            let _ = place.class_list().remove_1(UNCHARTED);
             call("draw", &place);
         });
-        // Without the script the table beside each chart says the same; the next visit tries again.
+        // Without the script the table beside each chart says the same; the next figures try again.
         let (place, broken) = (self.place.clone(), script.clone());
         let failed = Closure::once_into_js(move || {
-            let _ = place.class_list().add_1("uncharted");
+            let _ = place.class_list().add_1(UNCHARTED);
             broken.remove();
         });
         let _ = script.add_event_listener_with_callback("load", loaded.unchecked_ref());

@@ -2,6 +2,7 @@
 //! download's sake: the usual way (a resource and a server function) brings a JSON parser, an
 //! asynchronous state machine and every view along, half of a page's bytes.
 
+use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Element, RequestInit, Response};
@@ -9,21 +10,41 @@ use web_sys::{Element, RequestInit, Response};
 /// What a piece of HTML marks that is renewed by itself.
 const PARTS: &str = "[data-part]";
 /// Attributes of a part that come with a newer one.
-const RENEWED: [&str; 6] = [
-    "class",
-    "aria-current",
-    "aria-label",
-    OPTION,
-    "max",
-    "value",
-];
+const RENEWED: [&str; 5] = ["class", "aria-label", OPTION, "max", "value"];
 /// What a chart is drawn from: such a part has nothing of the server's in it.
 pub const OPTION: &str = "data-option";
 const UNREACHABLE: &str =
     "The server could not be reached. Check that it is running, then reload the page.";
 
-/// Asks a server function without arguments for HTML and puts it into `place`; a failure's sentence
-/// stands there as text.
+/// Why the server did not answer with HTML.
+pub struct Refusal {
+    message: String,
+    /// What finds it in the server's log.
+    reference: Option<String>,
+    is_signed_out: bool,
+}
+
+impl Refusal {
+    fn unreachable() -> Self {
+        Self {
+            message: UNREACHABLE.to_owned(),
+            reference: None,
+            is_signed_out: false,
+        }
+    }
+
+    /// As [`crate::error::AppError`] is written.
+    fn of(answer: &JsValue) -> Self {
+        let text = |name: &str| Reflect::get(answer, &name.into()).ok()?.as_string();
+        Self {
+            message: text("message").unwrap_or_else(|| UNREACHABLE.to_owned()),
+            reference: text("reference"),
+            is_signed_out: text("kind").as_deref() == Some("signed_out"),
+        }
+    }
+}
+
+/// Asks a server function without arguments for HTML and puts it into `place`, or says there why not.
 pub fn show(address: &'static str, place: &Element) {
     let place = place.clone();
     spawn_local(async move {
@@ -31,7 +52,7 @@ pub fn show(address: &'static str, place: &Element) {
             Ok(html) => place.set_inner_html(&html),
             // What is already there is worth more than a word that it could not be renewed.
             Err(_) if place.first_element_child().is_some() => {}
-            Err(sentence) => say(&place, &sentence),
+            Err(refusal) => say(&place, &refusal),
         }
     });
 }
@@ -40,17 +61,13 @@ pub fn show(address: &'static str, place: &Element) {
 ///
 /// # Errors
 ///
-/// A sentence that says what went wrong and what to do.
-pub async fn fetch(address: &str, arguments: &str) -> Result<String, String> {
-    let (is_ok, answer) = ask(address, arguments)
-        .await
-        .map_err(|_| UNREACHABLE.to_owned())?;
-    if is_ok {
-        return Ok(answer.as_string().unwrap_or_default());
+/// When the server refuses, or cannot be reached.
+pub async fn fetch(address: &str, arguments: &str) -> Result<String, Refusal> {
+    match ask(address, arguments).await {
+        Ok((true, html)) => Ok(html.as_string().unwrap_or_default()),
+        Ok((false, error)) => Err(Refusal::of(&error)),
+        Err(_) => Err(Refusal::unreachable()),
     }
-    let message = js_sys::Reflect::get(&answer, &"message".into());
-    let sentence = message.ok().and_then(|message| message.as_string());
-    Err(sentence.unwrap_or_else(|| UNREACHABLE.to_owned()))
 }
 
 /// Whether it went well, and the JSON of the answer.
@@ -64,13 +81,41 @@ async fn ask(address: &str, arguments: &str) -> Result<(bool, JsValue), JsValue>
     Ok((response.ok(), JsFuture::from(response.json()?).await?))
 }
 
-/// Says a sentence in the place of what could not be had.
-pub fn say(place: &Element, sentence: &str) {
-    place.set_text_content(Some(sentence));
+/// Says why there is nothing else in this place, as [`crate::widgets::notice::Problem`] does.
+pub fn say(place: &Element, refusal: &Refusal) {
+    let link = if refusal.is_signed_out {
+        r#"<p><a href="/login" rel="external">Log in</a></p>"#
+    } else {
+        ""
+    };
+    place.set_inner_html(
+        &[
+            r#"<div class="notice problem" role="alert"><p></p>"#,
+            link,
+            "</div>",
+        ]
+        .concat(),
+    );
+    let Some(notice) = place.first_element_child() else {
+        return;
+    };
+    // Words from outside are text, never HTML.
+    let words = match &refusal.reference {
+        Some(reference) => [&refusal.message, " Reference ", reference].concat(),
+        None => refusal.message.clone(),
+    };
+    if let Some(sentence) = notice.first_element_child() {
+        sentence.set_text_content(Some(&words));
+    }
+}
+
+/// Whether an element says that something went wrong.
+pub fn is_problem(element: &Element) -> bool {
+    element.class_name().contains("problem")
 }
 
 /// Puts newer HTML in the place of older. Where both have the same parts, only parts that differ are
-/// replaced, so that what a person has opened, or has her keyboard in, stays.
+/// replaced, so that what a person has opened, or has drawn, stays.
 pub fn renew(place: &Element, html: &str) {
     let Some(fresh) = place
         .clone_node()
@@ -87,10 +132,9 @@ pub fn renew(place: &Element, html: &str) {
     }
     for (old, new) in old.iter().zip(&new) {
         for name in &RENEWED {
-            let _ = match new.get_attribute(name) {
-                Some(value) => old.set_attribute(name, &value),
-                None => old.remove_attribute(name),
-            };
+            if let Some(value) = new.get_attribute(name) {
+                let _ = old.set_attribute(name, &value);
+            }
         }
         let inside = new.inner_html();
         if !new.has_attribute(OPTION) && old.inner_html() != inside {

@@ -1,9 +1,9 @@
-//! A place for what must stay in the browser's one thread: open connections, queues, drawings.
+//! A place for what must stay in the browser's one thread: open connections, queues.
 //!
 //! On the server it stays empty: a rendered page may be dropped by another thread than the one that
 //! made it, and what belongs to one thread must not be in it then.
 
-use leptos::prelude::{SetValue, StoredValue, UpdateValue, WithValue};
+use leptos::prelude::{SetValue, StoredValue, UpdateValue};
 use send_wrapper::SendWrapper;
 
 /// Belongs to the component it is made in and goes with it.
@@ -35,10 +35,5 @@ impl<T: 'static> Kept<T> {
                 change(value);
             }
         });
-    }
-
-    /// Whether nothing is there.
-    pub fn is_empty(self) -> bool {
-        self.0.try_with_value(Option::is_none).unwrap_or(true)
     }
 }

@@ -1,10 +1,6 @@
-//! `/analytics`: figures first, then the charts, each with its table, then lists and achievements. The
-//! server renders all of it as HTML, so that it is there before any script runs and the browser needs no
+//! `/analytics`: figures first, then the charts, each with its table, then lists and achievements. All of
+//! that is HTML which the server renders, so that it is there before any script runs and the browser needs no
 //! code for reading figures; that code keeps it fresh and has the charts drawn. The period is in the address.
-//!
-//! What runs in the browser is written with what home is written with: code that it shares with some of the
-//! other pages would come in a file for each combination of them, and every file costs a slow phone's first
-//! paint some milliseconds.
 
 mod chart;
 mod figures;
@@ -13,7 +9,12 @@ mod table;
 
 use super::PageHtml;
 use crate::{
-    browser::{echarts::Drawings, events, fragment, kept::Kept},
+    browser::{
+        echarts::Drawings,
+        events,
+        fragment::{self, Refusal},
+        kept::Kept,
+    },
     charts::WEEKDAYS,
     model::analytics::AnalyticsPage,
     widgets::{
@@ -54,39 +55,65 @@ impl LazyRoute for AnalyticsRoute {
         let html = use_context::<PageHtml>()
             .map(|page| page.0)
             .unwrap_or_default();
-        let place = NodeRef::<html::Section>::new();
+        let period = period();
+        let place = NodeRef::<html::Div>::new();
         let follower = Kept::empty();
-        let address = use_location();
         Effect::new(move |report: Option<Option<Rc<Report>>>| {
             let place = place.get()?;
-            let query = address.search.get();
-            // On the way to another page it stays what it was.
-            let is_left = address.pathname.with(|path| path != "/analytics");
-            let report = report.flatten();
-            if is_left {
-                return report;
-            }
-            let report = report.unwrap_or_else(|| {
-                let report = Rc::new(Report::new(place.into(), &query));
+            let days = period.get();
+            let report = report.flatten().unwrap_or_else(|| {
+                let report = Rc::new(Report::new(place.into(), days));
                 follower.keep(follow(&report));
                 report
             });
-            report.show(query);
+            report.show(days);
             Some(report)
         });
-        // Another element than home's: what looks the same to Leptos would be taken over from it.
         view! {
             <Title text="Analytics" />
-            <section class="analytics" node_ref=place inner_html=html></section>
+            <div class="analytics">
+                <div class="analytics-head">
+                    <h1>"Analytics"</h1>
+                    <PeriodSwitch period />
+                </div>
+                <div class="report" node_ref=place inner_html=html></div>
+            </div>
         }
         .into_any()
     }
+}
+
+/// The days the address asks for. On the way to another page it stays what it was.
+fn period() -> Memo<u32> {
+    let location = use_location();
+    Memo::new(move |before: Option<&u32>| {
+        if location
+            .pathname
+            .with(|path| path.trim_end_matches('/') != "/analytics")
+        {
+            return before.copied().unwrap_or(PERIOD_USUAL);
+        }
+        location.query.with(|query| days_of(query.get_str("days")))
+    })
 }
 
 /// The days an address names, brought into the bounds of a period.
 pub fn days_of(text: Option<&str>) -> u32 {
     let days: Option<u32> = text.and_then(|days| days.parse().ok());
     days.map_or(PERIOD_USUAL, |days| days.clamp(1, PERIOD_MAX))
+}
+
+#[component]
+fn PeriodSwitch(period: Memo<u32>) -> impl IntoView {
+    view! {
+        <nav class="period-switch" aria-label="Period">
+            {PERIODS.map(|days| {
+                let current = move || (period.get() == days).then_some("true");
+                let name = if days == 365 { "Year".to_owned() } else { days.to_string() + " days" };
+                view! { <a href="/analytics?days=".to_owned() + &days.to_string() aria-current=current>{name}</a> }
+            }).collect_view()}
+        </nav>
+    }
 }
 
 /// Reads the figures again whenever something moves them, and after a break in the connection.
@@ -101,114 +128,105 @@ fn follow(report: &Rc<Report>) -> Option<events::Follower> {
     ];
     let (report, connected_before) = (Rc::clone(report), Cell::new(false));
     events::follow(&names, move |name, _| {
-        // The page came with its figures.
-        if name != "hello" || connected_before.replace(true) {
+        // With its first connection a page is as fresh as what it shows, or is about to.
+        if name != "hello" || connected_before.replace(true) || report.is_without() {
             report.read();
         }
     })
 }
 
-/// What is on the page: asked for, kept fresh, and drawn.
+/// What stands under the period: asked for, kept fresh, and drawn.
 struct Report {
     place: Element,
     drawings: Drawings,
-    /// The query of the page's address, which names the period.
-    wanted: RefCell<String>,
-    /// That of what is in the place.
-    shown: RefCell<Option<String>>,
-    news: News,
+    /// The period that is to be shown, in days.
+    wanted: Cell<u32>,
+    /// The one that is.
+    shown: Cell<Option<u32>>,
+    /// Of the period that is to be shown.
+    news: RefCell<Rc<News>>,
 }
 
 impl Report {
-    /// Takes over what the server has put into `place` for this query, and has its charts drawn.
-    fn new(place: Element, query: &str) -> Self {
+    /// Takes over what the server has put into `place` for this period, and has its charts drawn.
+    fn new(place: Element, days: u32) -> Self {
         let drawings = Drawings::new(place.clone());
         drawings.draw();
-        let is_there = place.first_element_child().is_some();
+        let is_there = place
+            .first_element_child()
+            .is_some_and(|first| !fragment::is_problem(&first));
         Self {
             place,
             drawings,
-            wanted: RefCell::new(query.to_owned()),
-            shown: RefCell::new(is_there.then(|| query.to_owned())),
-            news: News::default(),
+            wanted: Cell::new(days),
+            shown: Cell::new(is_there.then_some(days)),
+            news: RefCell::default(),
         }
     }
 
-    /// Shows the period of this query, if it does not yet.
-    fn show(self: &Rc<Self>, query: String) {
-        let is_shown = self.shown.borrow().as_ref() == Some(&query);
-        self.wanted.replace(query);
-        if !is_shown {
+    /// Shows the last `days` days, if it does not yet.
+    fn show(self: &Rc<Self>, days: u32) {
+        if self.wanted.replace(days) != days {
+            // Whatever is under way for the other period has come too late.
+            self.news.take();
+        }
+        if self.shown.get() != Some(days) {
             self.read();
         }
     }
 
-    /// One reading at a time: what moves meanwhile, also the period, is read once after it, so that no
-    /// older figures can come last.
+    /// Nothing is shown, and nobody is about to change that.
+    fn is_without(&self) -> bool {
+        self.shown.get().is_none() && !self.news.borrow().is_read.get()
+    }
+
+    /// One reading of a period at a time: what moves meanwhile is read once after it, so that no older
+    /// figures can come last.
     fn read(self: &Rc<Self>) {
-        if !self.news.heard() {
+        let news = Rc::clone(&self.news.borrow());
+        if !news.heard() {
             return;
         }
         let report = Rc::clone(self);
         leptos::task::spawn_local(async move {
-            while report.news.take() {
-                let wanted = report.wanted.borrow().clone();
-                let answer = fragment::fetch("/api/fn/analytics", &wanted).await;
-                if *report.wanted.borrow() == wanted {
-                    report.put(wanted, answer);
+            while news.take() {
+                let days = report.wanted.get();
+                let arguments = "days=".to_owned() + &days.to_string();
+                let answer = fragment::fetch("/api/fn/analytics", &arguments).await;
+                let is_late = !Rc::ptr_eq(&news, &report.news.borrow());
+                if is_late || !report.place.is_connected() {
+                    return;
                 }
+                report.put(days, answer);
             }
         });
     }
 
-    fn put(&self, query: String, answer: Result<String, String>) {
+    fn put(&self, days: u32, answer: Result<String, Refusal>) {
         match answer {
             Ok(html) => {
                 fragment::renew(&self.place, &html);
-                self.drawings.draw();
-                self.shown.replace(Some(query));
+                self.shown.set(Some(days));
             }
             // What cannot be renewed now is renewed at the next activity.
-            Err(_) if self.shown.borrow().as_ref() == Some(&query) => {}
-            Err(sentence) => {
-                // The title and the other periods stay.
-                let report = self.place.last_element_child();
-                fragment::say(report.as_ref().unwrap_or(&self.place), &sentence);
-                self.shown.replace(None);
+            Err(_) if self.shown.get() == Some(days) => return,
+            Err(refusal) => {
+                fragment::say(&self.place, &refusal);
+                self.shown.set(None);
             }
         }
+        self.drawings.draw();
     }
 }
 
-/// The page of a period as HTML. What is marked as a part is renewed while the rest stays, see
+/// The report of a period as HTML. What is marked as a part is renewed while the rest stays, see
 /// [`fragment::renew`].
-pub fn page_html(page: &AnalyticsPage) -> String {
-    let report = if page.overview.has_activity {
-        view! { <Everything page /> }.into_any()
+pub fn report_html(page: &AnalyticsPage) -> String {
+    if page.overview.has_activity {
+        view! { <Everything page /> }.to_html()
     } else {
-        view! { <NothingYet /> }.into_any()
-    };
-    view! {
-        <div class="analytics-head">
-            <h1>"Analytics"</h1>
-            <PeriodSwitch days=page.overview.days />
-        </div>
-        <div class="report">{report}</div>
+        view! { <NothingYet /> }.to_html()
     }
-    .to_html()
-}
-
-#[component]
-fn PeriodSwitch(days: u32) -> impl IntoView {
-    let period = move |period: u32| {
-        let href = "/analytics?days=".to_owned() + &period.to_string();
-        let name = match period {
-            365 => "Year".to_owned(),
-            period => period.to_string() + " days",
-        };
-        view! { <a href=href aria-current=(period == days).then_some("true") data-part="">{name}</a> }
-    };
-    view! { <nav class="period-switch" aria-label="Period">{PERIODS.map(period).collect_view()}</nav> }
 }
 
 #[component]

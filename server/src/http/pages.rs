@@ -3,7 +3,7 @@
 use super::{forms, headers::page_policy, next, origin, session::Visitor, state::AppState};
 use app::{
     api::{analytics, home},
-    pages::{PageHtml, problem_html},
+    pages::{PageHtml, analytics::days_of, problem_html},
     ports::{AnswerStatus, CurrentUser, FormState, PlainPage},
 };
 use axum::{
@@ -148,15 +148,11 @@ async fn prepared(
     address: &Uri,
 ) -> Option<(PageHtml, Option<StatusCode>)> {
     let user = visitor.profile().map(|profile| profile.id);
-    let (title, html) = match (address.path(), user) {
-        ("/", user) => {
-            let html = home::rendered(&state.services, user, form.signups_open).await;
-            ("Home", html)
-        }
+    let html = match (address.path().trim_end_matches('/'), user) {
+        ("", user) => home::rendered(&state.services, user, form.signups_open).await,
         ("/analytics", Some(user)) => {
-            let days = query_of(address).days;
-            let html = analytics::rendered(&state.services, user, days.as_deref()).await;
-            ("Analytics", html)
+            let days = days_of(query_of(address).days.as_deref());
+            analytics::rendered(&state.services, user, days).await
         }
         _ => return None,
     };
@@ -164,7 +160,7 @@ async fn prepared(
         Ok(html) => (PageHtml(html), None),
         Err(error) => {
             let status = StatusCode::from_u16(error.status()).ok();
-            (PageHtml(problem_html(title, error)), status)
+            (PageHtml(problem_html(error)), status)
         }
     })
 }
