@@ -105,8 +105,9 @@ test.describe("when a period cannot be read", () => {
     const periods = page.getByRole("navigation", { name: "Period" });
     await page.route("**/api/fn/analytics", (route) => route.abort());
     await periods.getByRole("link", { name: "90 days" }).click();
-    await expect(page.getByText("The server could not be reached.")).toBeVisible();
+    await expect(page.getByRole("alert")).toContainText("The server could not be reached.");
     await expect(page.getByText("The last 30 days")).toBeHidden();
+    await expect(periods.getByRole("link", { name: "90 days" })).toHaveAttribute("aria-current", "true");
     await page.unroute("**/api/fn/analytics");
     await periods.getByRole("link", { name: "7 days" }).click();
     await expect(page.getByText("The last 7 days")).toBeVisible();
@@ -129,6 +130,16 @@ test("a table that is open stays open when another period is shown", async ({ st
 test.describe("when the chart library cannot be had", () => {
   // What the worker asks for is asked behind the page's back.
   test.use({ serviceWorkers: "block", expectedErrors: [/ERR_FAILED/] });
+
+  test("another period tries again", async ({ student }) => {
+    const { page } = student;
+    await page.route(/echarts/, (route) => route.abort());
+    await openCharts(student);
+    await expect(page.getByTestId("xp-chart")).toBeHidden();
+    await page.unroute(/echarts/);
+    await page.getByRole("navigation", { name: "Period" }).getByRole("link", { name: "7 days" }).click();
+    await expect(drawn(page, "xp-chart")).toBeVisible();
+  });
 
   test("the tables stay, and the next visit tries again", async ({ student }) => {
     const { page } = student;
