@@ -2,6 +2,9 @@
 // colours. The page's script calls `studyinCharts.draw(place)` for a place whose elements hold options,
 // again when those are newer, and `studyinCharts.erase(place)` in the end.
 //
+// The first line of the built file asks the browser to compile all of it while it arrives, off the main thread
+// (esbuild writes it, see package.json); without that a slow phone does it at the first chart.
+//
 // Options come from the server and name no colours: a heatmap's rows end with the step that
 // colours the cell (ECharts' own component for that is 6 KB; it draws only cells whose value is a number) and
 // with what a tooltip says. Nothing here may write `style` attributes into
@@ -29,13 +32,17 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
     value under the keyboard, and how to stop watching. */
 const drawings = new Map();
 
+/** The page's colours, which are all charts' until the scheme changes. */
+let known;
+const palette = (element) => (known ??= read(element));
+
 /** Reads colours as the element would show them, in the one notation ECharts understands. */
-function palette(element) {
+function read(element) {
   const probe = element.appendChild(document.createElement("span"));
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 1;
   const pen = canvas.getContext("2d", { willReadFrequently: true });
-  const read = (token) => {
+  const colour = (token) => {
     probe.style.color = `var(${token})`;
     pen.clearRect(0, 0, 1, 1);
     pen.fillStyle = getComputedStyle(probe).color;
@@ -44,14 +51,14 @@ function palette(element) {
     return `rgb(${red},${green},${blue})`;
   };
   const colours = {
-    paper: read("--paper"),
-    raised: read("--raised"),
-    ink: read("--ink"),
-    muted: read("--muted"),
-    line: read("--line"),
-    accent: read("--accent"),
+    paper: colour("--paper"),
+    raised: colour("--raised"),
+    ink: colour("--ink"),
+    muted: colour("--muted"),
+    line: colour("--line"),
+    accent: colour("--accent"),
     // The steps from nothing to most; the one after them is a day that a freeze kept.
-    heat: [...[0, 1, 2, 3, 4].map((step) => read(`--heat-${step}`)), read("--mark")],
+    heat: [...[0, 1, 2, 3, 4].map((step) => colour(`--heat-${step}`)), colour("--mark")],
   };
   probe.remove();
   return colours;
@@ -115,10 +122,12 @@ function dress(option, colours) {
     if (series.type !== "heatmap") continue;
     series.tooltip = { formatter: ({ value }) => value.at(-1) };
     series.emphasis = { itemStyle: { borderColor: colours.ink, borderWidth: 1.5 } };
-    series.data = series.data.map((value) => ({
-      value,
-      itemStyle: { color: colours.heat[value.at(-2)], borderColor: colours.paper, borderWidth: 3, borderRadius: 4 },
-    }));
+    series.itemStyle = {
+      color: ({ value }) => colours.heat[value.at(-2)],
+      borderColor: colours.paper,
+      borderWidth: 3,
+      borderRadius: 4,
+    };
   }
   option.animation = !still.matches;
   option.animationDuration = option.animationDurationUpdate = 150;
@@ -132,10 +141,12 @@ function paint(element) {
   drawing.rem = rem();
   const colours = palette(element);
   drawing.chart = init(element, theme(colours, getComputedStyle(element).fontFamily));
-  drawing.chart.setOption(dress(JSON.parse(drawing.json), colours));
+  // With the next frame, so that clicks and keys get through before it.
+  drawing.chart.setOption(dress(JSON.parse(drawing.json), colours), { lazyUpdate: true });
 }
 
 function repaintAll() {
+  known = undefined;
   for (const element of drawings.keys()) paint(element);
 }
 dark.addEventListener("change", repaintAll);
