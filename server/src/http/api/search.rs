@@ -33,6 +33,8 @@ pub const PATH: &str = "/api/search";
 /// Passages of one answer: more than anybody reads, little enough to send at once.
 pub const LIMIT_MAX: u32 = 50;
 const LIMIT_DEFAULT: u32 = 8;
+/// Highest page number that is taken: no document has as many pages.
+pub const PAGE_MAX: u32 = 1_000_000;
 
 /// What to look for.
 #[derive(Deserialize, ToSchema)]
@@ -53,10 +55,10 @@ pub struct SearchRequest {
     #[schema(max_items = 20)]
     tags: Vec<String>,
     /// Only passages on this page or behind it, from 1.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1_000_000)]
     page_first: Option<u32>,
     /// Only passages on this page or before it.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1_000_000)]
     page_last: Option<u32>,
 }
 
@@ -134,10 +136,16 @@ pub async fn search(
         )));
     }
     let query = Question::parse(&request.query)?;
+    for (name, page) in [
+        ("page_first", request.page_first),
+        ("page_last", request.page_last),
+    ] {
+        within(name, page.unwrap_or(1), 1, PAGE_MAX)?;
+    }
     let pages =
         (request.page_first.is_some() || request.page_last.is_some()).then_some(PageRange {
             first: request.page_first.unwrap_or(1),
-            last: request.page_last.unwrap_or(u32::MAX),
+            last: request.page_last.unwrap_or(PAGE_MAX),
         });
     let filter = Filter {
         materials: request
