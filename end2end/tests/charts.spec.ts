@@ -70,15 +70,14 @@ function heat(page: Page, name: string): Promise<number[]> {
   });
 }
 
-test("days and hours are cells, darker where there was study time", async ({ student }) => {
+test("days and hours are cells, and a day with study time is darker", async ({ student }) => {
   const page = await openCharts(student);
   for (const name of ["calendar-chart", "hours-chart"]) {
     await expect(drawn(page, name)).toBeVisible();
-    // Most cells are empty, at least one is not, and each is more than an outline.
+    // More than an outline. A minute at the turn of an hour may be a whole one of neither.
     await expect.poll(async () => (await heat(page, name))[0], name).toBeGreaterThan(1000);
-    const [, ...steps] = await heat(page, name);
-    expect(Math.max(...steps), name).toBeGreaterThan(100);
   }
+  await expect.poll(async () => Math.max(...(await heat(page, "calendar-chart")).slice(1))).toBeGreaterThan(100);
 });
 
 test("what is done in another tab moves the numbers, and leaves charts and open tables in place", async ({ student }) => {
