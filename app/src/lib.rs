@@ -100,8 +100,9 @@ pub fn shell(options: LeptosOptions) -> AnyView {
                     {root.clone().map(|root| view! { <meta name="assets" content=root /> })}
                     <AutoReload options=options.clone() />
                     <HydrationScripts options=options.clone() root=root.unwrap_or_default() />
-                    <script type="module" src="/ahead.js" nonce=use_nonce()></script>
-                    <script type="module" src="/offline.js" nonce=use_nonce()></script>
+                    // Neither is needed for what the page shows first.
+                    <script type="module" src="/ahead.js" nonce=use_nonce() fetchpriority="low"></script>
+                    <script type="module" src="/offline.js" nonce=use_nonce() fetchpriority="low"></script>
                 })}
                 <MetaTags />
             </head>

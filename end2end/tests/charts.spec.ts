@@ -1,5 +1,6 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "../support/fixtures";
+import { LIGHTHOUSE_QUESTION } from "../support/pdf";
 import { hydrated, Student } from "../support/student";
 
 /** The page of charts, with something on it. */
@@ -96,8 +97,32 @@ test("what is done in another tab moves the numbers, and leaves charts and open 
   expect(await before?.evaluate((canvas) => canvas.isConnected)).toBe(true);
 });
 
+test("who stands on a link of a list still stands on it when the list is renewed", async ({ student }) => {
+  const page = await openCharts(student);
+  const other = new Student(await page.context().newPage());
+  await other.ask(LIGHTHOUSE_QUESTION.text);
+  const cited = page.getByRole("region", { name: "Pages your answers point to most" });
+  const [link, amount] = [cited.getByRole("link").first(), cited.locator(".amount").first()];
+  await expect(amount).toContainText("time");
+  const before = await amount.innerText();
+  await link.focus();
+  await other.ask(LIGHTHOUSE_QUESTION.text);
+  await expect(amount).not.toHaveText(before);
+  await expect(link).toBeFocused();
+});
+
 test.describe("when a period cannot be read", () => {
   test.use({ serviceWorkers: "block", expectedErrors: [/ERR_FAILED/] });
+
+  test("it is read when the student tries again", async ({ student }) => {
+    const page = await openCharts(student);
+    await page.route("**/api/fn/analytics", (route) => route.abort());
+    await page.getByRole("navigation", { name: "Period" }).getByRole("link", { name: "90 days" }).click();
+    await page.getByRole("link", { name: "Try again" }).click();
+    await expect(page.getByText("The last 90 days")).toBeVisible();
+    await expect(page).toHaveURL(/days=90$/);
+    await expect(page.getByRole("alert")).toBeHidden();
+  });
 
   test("the page says so instead of showing another one's figures, and the next one is read", async ({ student }) => {
     const page = await openCharts(student);
@@ -107,6 +132,7 @@ test.describe("when a period cannot be read", () => {
     await expect(page.getByRole("alert")).toContainText("The server could not be reached.");
     await expect(page.getByText("The last 30 days")).toBeHidden();
     await expect(periods.getByRole("link", { name: "90 days" })).toHaveAttribute("aria-current", "true");
+    await expect(page.getByRole("link", { name: "Try again" })).toBeVisible();
     await page.unroute("**/api/fn/analytics");
     await periods.getByRole("link", { name: "7 days" }).click();
     await expect(page.getByText("The last 7 days")).toBeVisible();

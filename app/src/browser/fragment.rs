@@ -5,7 +5,7 @@
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Element, RequestInit, Response};
+use web_sys::{Element, HtmlElement, RequestInit, Response};
 
 /// What a piece of HTML marks that is renewed by itself.
 const PARTS: &str = "[data-part]";
@@ -13,8 +13,7 @@ const PARTS: &str = "[data-part]";
 const RENEWED: [&str; 5] = ["class", "aria-label", OPTION, "max", "value"];
 /// What a chart is drawn from: such a part has nothing of the server's in it.
 pub const OPTION: &str = "data-option";
-const UNREACHABLE: &str =
-    "The server could not be reached. Check that it is running, then reload the page.";
+const UNREACHABLE: &str = "The server could not be reached. Check that it is running.";
 
 /// Why the server did not answer with HTML.
 pub struct Refusal {
@@ -81,12 +80,13 @@ async fn ask(address: &str, arguments: &str) -> Result<(bool, JsValue), JsValue>
     Ok((response.ok(), JsFuture::from(response.json()?).await?))
 }
 
-/// Says why there is nothing else in this place, as [`crate::widgets::notice::Problem`] does.
+/// Says why there is nothing else in this place, as [`crate::widgets::notice::Problem`] does, and what
+/// leads on. The page's own address holds all it asks for, so loading it again is trying again.
 pub fn say(place: &Element, refusal: &Refusal) {
     let link = if refusal.is_signed_out {
         r#"<p><a href="/login" rel="external">Log in</a></p>"#
     } else {
-        ""
+        r#"<p><a href="" rel="external">Try again</a></p>"#
     };
     place.set_inner_html(
         &[
@@ -138,8 +138,26 @@ pub fn renew(place: &Element, html: &str) {
         }
         let inside = new.inner_html();
         if !new.has_attribute(OPTION) && old.inner_html() != inside {
-            old.set_inner_html(&inside);
+            put(old, &inside);
         }
+    }
+}
+
+/// Puts HTML into a part. Whoever stood on one of its links by keyboard stands on the same one after it.
+fn put(part: &Element, html: &str) {
+    let document = web_sys::window().and_then(|window| window.document());
+    let held = document
+        .and_then(|document| document.active_element())
+        .filter(|element| part.contains(Some(element)))
+        .and_then(|element| element.get_attribute("href"));
+    part.set_inner_html(html);
+    let Some(address) = held else { return };
+    let links = part.get_elements_by_tag_name("a");
+    let same = (0..links.length())
+        .filter_map(|index| links.item(index))
+        .find(|link| link.get_attribute("href").as_ref() == Some(&address));
+    if let Some(link) = same.and_then(|link| link.dyn_into::<HtmlElement>().ok()) {
+        let _ = link.focus();
     }
 }
 
