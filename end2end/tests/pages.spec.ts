@@ -39,6 +39,35 @@ test("no page scrolls sideways on a phone", async ({ page, another }) => {
   }
 });
 
+/** How much of the window a page moved by itself from its first paint until it is quiet. */
+async function shifted(page: Page, path: string): Promise<number> {
+  await settled(page, path);
+  await page.waitForLoadState("networkidle");
+  return page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        let sum = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) sum += (entry as PerformanceEntry & { value: number }).value;
+        }).observe({ type: "layout-shift", buffered: true });
+        // What was seen before is handed over ahead of the next frame's end.
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum)));
+      }),
+  );
+}
+
+test("nothing moves when a page wakes up", async ({ student }) => {
+  test.setTimeout(180_000);
+  const { page } = student;
+  const paths = await studentPages(student);
+  for (const viewport of [{ width: 390, height: 844 }, { width: 1280, height: 720 }]) {
+    await page.setViewportSize(viewport);
+    for (const path of paths) {
+      expect.soft(await shifted(page, path), `${path} at ${viewport.width} px`).toBeLessThan(0.005);
+    }
+  }
+});
+
 test("the keyboard reaches the content, the navigation and the composer", async ({ student }) => {
   const { page } = student;
   await student.upload();

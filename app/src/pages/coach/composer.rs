@@ -57,7 +57,9 @@ pub fn Composer(desk: Desk, status: Status) -> impl IntoView {
                     "Asking needs JavaScript, because answers arrive word by word. Turn it on for this site; your conversations can be read without it."
                 </noscript>
             </p>
-            {move || desk.awake.get().then(|| view! { <Narrowing choice=desk.choice /> })}
+            <div class="narrowing-place">
+                {move || desk.awake.get().then(|| view! { <Narrowing choice=desk.choice /> })}
+            </div>
             <div class="composer-box">
                 <div class="grow">
                     <textarea
