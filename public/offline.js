@@ -1,7 +1,7 @@
 // What a page does for the time without a connection: registers the service worker, keeps copies for a
 // student who chose to, hands questions over, says what became of them, and opens pages the long way when
 // that is the only one. Copies and the offline page load it too. It knows no page's inside; a page says
-// `<keep-offline data-address data-copy>` or sends `studyin:ask`, and `studyin:live` for what it hears.
+// `<keep-offline data-address>` or sends `studyin:ask`, and `studyin:live` for what it hears.
 
 /** Copies one student may keep; a few hundred kilobytes each at most. */
 const COPIES_MAX = 60;
@@ -12,6 +12,8 @@ const WAITS_MS = [2_000, 10_000, 30_000, 120_000];
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.content;
 const student = meta("student");
+/** The cache of her copies. */
+const KEPT = `kept-${student}`;
 const workers = navigator.serviceWorker;
 /** Whether this is one of the app's own pages, and no copy. */
 const isApp = meta("chunks") !== undefined;
@@ -36,13 +38,19 @@ async function start() {
   if (isApp) await workers.register(assets ? `/sw.js?assets=${encodeURIComponent(assets)}` : "/sw.js");
   else if (!(await workers.getRegistration())) throw new Error("no worker");
   await workers.ready;
-  if (isApp && student) await tell({ type: "hello", student });
+  if (isApp && student && (await tell({ type: "hello", student })) === "leaving") return logOut();
   workers.addEventListener("message", ({ data }) => hear(data));
   for (const type of ["online", "focus"]) addEventListener(type, sendAgain);
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && sendAgain());
   sendAgain();
   await tellRefused();
   document.documentElement.dataset.offlineReady = "true";
+}
+
+/** Makes up for a log-out the server could not be told of. */
+async function logOut() {
+  await fetch("/logout", { method: "POST" });
+  location.reload();
 }
 
 /** Sends the worker a message and waits for its answer. */
@@ -132,8 +140,13 @@ async function take(message) {
 // What a page hears of the server, by name; "lost" when it hears no more.
 document.addEventListener("studyin:live", async ({ detail: { name, data } }) => {
   if (name === "lost") return probe();
-  const { id } = name.endsWith("_deleted") ? JSON.parse(data) : {};
-  if (id) await dropCopy(`/${name.startsWith("material") ? "library" : "coach"}/${id}`);
+  if (!("caches" in window)) return;
+  const { id, state } = JSON.parse(data || "{}");
+  const address = `/${name.startsWith("material") ? "library" : "coach"}/${id}`;
+  if (name.endsWith("_deleted")) await dropCopy(address);
+  if (name === "material" && state.stage === "ready") await completeCopy(address);
+  // What happened while nobody listened.
+  if (name === "resync") for (const place of document.querySelectorAll("keep-offline")) place.look();
 });
 
 /** Where the last click on a link leads. */
@@ -184,12 +197,40 @@ export function note(text, address, label) {
 }
 
 async function dropCopy(address) {
-  const name = `kept-${student}`;
   // Opening a cache makes it.
-  if (await caches.has(name)) await (await caches.open(name)).delete(address);
+  if (await caches.has(KEPT)) await (await caches.open(KEPT)).delete(address);
 }
 
-// The switch that keeps a copy of `data-address` as the server words it at `data-copy`.
+const copyOf = (address) => caches.match(address, { cacheName: KEPT });
+
+/** Renews a copy that was made while its document was still being read; fails silently, to be tried again. */
+async function completeCopy(address) {
+  await navigator.locks.request(`copy ${address}`, async () => {
+    if ((await copyOf(address))?.headers.get("x-copy") !== "incomplete") return;
+    const answer = await fetchCopy(address).catch(() => undefined);
+    // It may have been given up meanwhile.
+    if (answer && (await copyOf(address))) await keepCopy(address, answer).catch(() => undefined);
+  });
+}
+
+/** A page as the server words it for keeping. */
+async function fetchCopy(address) {
+  const answer = await fetch(`/copies${address}`);
+  if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
+  return answer;
+}
+
+async function keepCopy(address, answer) {
+  const copies = await caches.open(KEPT);
+  await copies.put(address, answer);
+  // She may have logged out in another tab meanwhile.
+  if ((await tell({ type: "owner" }).catch(() => undefined)) === student) return;
+  await copies.delete(address);
+  if ((await copies.keys()).length === 0) await caches.delete(KEPT);
+  throw new Error("she has logged out");
+}
+
+// The switch that keeps a copy of the page at `data-address`.
 class KeepOffline extends HTMLElement {
   static observedAttributes = ["data-address"];
 
@@ -219,18 +260,18 @@ class KeepOffline extends HTMLElement {
     // A conversation that has not begun has no address yet.
     this.hidden = !address;
     if (!address) return;
-    const copy = await caches.match(address, { cacheName: `kept-${student}` });
-    this.box.checked = copy !== undefined;
+    this.box.checked = (await copyOf(address)) !== undefined;
+    await completeCopy(address);
   }
 
   async choose(isWanted) {
-    const { address, copy } = this.dataset;
+    const { address } = this.dataset;
     // The switch shows what is so, not what is wished.
     this.box.checked = !isWanted;
     if (this.isBusy) return;
     this.isBusy = true;
     try {
-      await (isWanted ? this.keep(address, copy) : dropCopy(address));
+      await (isWanted ? this.keep(address) : dropCopy(address));
     } catch {
       note("That could not be kept. Try again when the connection is back.");
     }
@@ -238,17 +279,12 @@ class KeepOffline extends HTMLElement {
     await this.look();
   }
 
-  async keep(address, copy) {
+  async keep(address) {
     await started;
-    const answer = await fetch(copy);
-    if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
-    const cache = await caches.open(`kept-${student}`);
-    if ((await cache.keys()).length >= COPIES_MAX) return note(`You keep ${COPIES_MAX} copies already. Take one away first.`);
-    await cache.put(address, answer);
-    // She may have logged out in another tab meanwhile.
-    if ((await tell({ type: "owner" }).catch(() => undefined)) === student) return;
-    await caches.delete(`kept-${student}`);
-    throw new Error("she has logged out");
+    const answer = await fetchCopy(address);
+    const copies = await (await caches.open(KEPT)).keys();
+    if (copies.length >= COPIES_MAX) return note(`You keep ${COPIES_MAX} copies already. Take one away first.`);
+    await keepCopy(address, answer);
   }
 }
 customElements.define("keep-offline", KeepOffline);

@@ -11,9 +11,11 @@
 // opens, and when the server makes a page for nobody: her session has ended then. Her questions go with
 // the first two; after the third nobody sees them, and they wait until she signs in again.
 
-// Both are filled in by scripts/finish-site.mjs, so these bytes differ from build to build.
+// All are filled in by scripts/finish-site.mjs, so these bytes differ from build to build.
 const BUILD = "development";
 const SHELL = [];
+/** What the built files among them must be, wherever they lie, as `integrity` says it. */
+const CHECKSUMS = {};
 
 const FILES = `shell-${BUILD}`;
 /** Caches of copies are called this and the student's id. */
@@ -46,7 +48,9 @@ async function fillShell() {
   const cache = await caches.open(FILES);
   // Built files never change under their names, so what the page has just loaded serves again.
   const requests = SHELL.map((path) =>
-    path.startsWith("/pkg/") ? new Request(ASSETS + path, { mode: "cors", credentials: "omit" }) : new Request(path, { cache: "no-cache" }),
+    path.startsWith("/pkg/")
+      ? new Request(ASSETS + path, { mode: "cors", credentials: "omit", integrity: CHECKSUMS[path] })
+      : new Request(path, { cache: "no-cache" }),
   );
   await cache.addAll(requests);
 }
@@ -80,12 +84,18 @@ async function openPage(event, { pathname }) {
     const [preloaded, isLeaving] = await Promise.all([event.preloadResponse, caches.has(LEAVING)]);
     if (isLeaving) await finishLogOut();
     const answer = (!isLeaving && preloaded) || (await fetch(event.request));
+    if (isElsewheres(answer)) throw new Error(`status ${answer.status}`);
     if (answer.headers.get("x-session") === "none") event.waitUntil(seal());
     if (answer.status === 404) event.waitUntil(dropCopy(pathname));
     return answer;
   } catch {
     return (await keptCopy(pathname)) ?? (await caches.match(OFFLINE_PAGE)) ?? Response.error();
   }
+}
+
+/** Whether a proxy says that it does not reach the server; what the server itself says has its time on it. */
+function isElsewheres({ status, headers }) {
+  return [502, 503, 504].includes(status) && !headers.has("x-response-time");
 }
 
 async function keptCopy(path) {
@@ -105,24 +115,27 @@ function builtPath({ href }) {
 async function openFile(event, address, isBuilt) {
   const kept = await caches.match(address, { cacheName: FILES, ignoreVary: true });
   if (kept) return kept;
+  // A copy outlives the build whose style it names, and names it without a checksum.
+  const style = address.endsWith(".css") && SHELL.find((path) => path.endsWith(".css"));
+  const ownStyle = async () => style && (await caches.match(ASSETS + style, { cacheName: FILES }));
+  const isUnchecked = ASSETS !== location.origin && !event.request.integrity;
+  if (style && isUnchecked) return (await ownStyle()) ?? Response.error();
   const answer = await fetch(event.request).catch(() => Response.error());
   if (isBuilt && answer.ok && answer.type !== "opaque") {
     const copy = answer.clone();
     event.waitUntil(caches.open(FILES).then((cache) => cache.put(address, copy)));
   }
-  // A copy outlives the build whose style it names.
-  const style = SHELL.find((path) => path.endsWith(".css"));
-  if (!answer.ok && answer.type !== "opaque" && style && address.endsWith(".css")) {
-    return (await caches.match(ASSETS + style, { cacheName: FILES })) ?? answer;
-  }
-  return answer;
+  return answer.ok || answer.type === "opaque" ? answer : ((await ownStyle()) || answer);
 }
 
 /** Leaves nothing of hers here, whether or not the server can be told now. */
 async function logOut(request) {
   await forgetEverybody();
   try {
-    return await fetch(request);
+    const answer = await fetch(request);
+    // The server sends who has logged out on to another page.
+    if (!answer.ok && answer.type !== "opaqueredirect") throw new Error(`status ${answer.status}`);
+    return answer;
   } catch {
     await caches.open(LEAVING);
     await self.registration.sync?.register(SYNC).catch(() => undefined);
@@ -185,6 +198,9 @@ self.addEventListener("message", (event) => {
 });
 
 async function greet(student) {
+  // This page came past the worker, before the server knew. What the server answers to a log-out may end the
+  // worker, so the page tells it.
+  if (await caches.has(LEAVING)) return "leaving";
   // A page that was on its way while the worker took over belongs to nobody yet.
   await self.clients.claim();
   await change("owner", (table) => table.put({ id: "student", student }), true);

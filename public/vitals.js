@@ -1,7 +1,7 @@
 // How a page felt: figures sent once, when it is left for another page here or for good.
 (() => {
   if (document.hidden) return; // Nobody waits.
-  const { max, round } = Math;
+  const { max, min, round } = Math;
   const kinds = PerformanceObserver.supportedEntryTypes;
   const takes = [];
   let route, sent, lcp, ttfb, cls, burst, begun, last, slow, before;
@@ -23,8 +23,8 @@
   const send = () => {
     takes.forEach((take) => take());
     if (sent++) return;
-    // One in fifty may be slower.
-    const inp = slow[((performance.interactionCount - before) / 50) | 0]?.ms;
+    // One in fifty may be slower; of many, most are too quick to be told.
+    const inp = slow[min(slow.length - 1, ((performance.interactionCount - before) / 50) | 0)]?.ms;
     const figures = { lcp, inp, cls: round(cls * 1e3), ttfb };
     // Only of the page that was loaded.
     lcp = ttfb = NaN;

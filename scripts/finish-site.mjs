@@ -38,6 +38,9 @@ const shortHash = (...parts) => {
   return hash.digest("base64url");
 };
 
+/** What `integrity` says of a file. */
+const checksum = (file) => `sha256-${createHash("sha256").update(readFileSync(file)).digest("base64")}`;
+
 function minify(file) {
   const { code } = transformSync(readFileSync(file, "utf8"), { minify: true, format: "esm", target: "es2022" });
   writeFileSync(file, code);
@@ -115,8 +118,8 @@ function nameCharts() {
 }
 
 /**
- * Writes the build's name and the files of its shell into the service worker, whose bytes then change
- * with every build: that is how a browser notices one. The script and its WASM are among them because
+ * Writes the build's name, the files of its shell and their checksums into the service worker, whose bytes
+ * then change with every build: that is how a browser notices one. The script and its WASM are among them because
  * a page has just loaded them, so they cost no second download.
  */
 function stampWorker(hashes) {
@@ -127,11 +130,13 @@ function stampWorker(hashes) {
   const shell = [...built, ...WORKER_SHELL.filter((name) => existsSync(path.join(site, name)))];
   const offline = path.join(site, "offline.html");
   writeFileSync(offline, readFileSync(offline, "utf8").replace("/pkg/app.css", built[0]));
+  const checksums = Object.fromEntries(built.map((name) => [name, checksum(path.join(site, name))]));
   const text = readFileSync(worker, "utf8");
   const build = shortHash(text, ...shell.map((name) => readFileSync(path.join(site, name))), whole);
   const stamped = text
     .replace(/^const BUILD = .*;$/m, `const BUILD = ${JSON.stringify(build)};`)
-    .replace(/^const SHELL = .*;$/m, `const SHELL = ${JSON.stringify(shell)};`);
+    .replace(/^const SHELL = .*;$/m, `const SHELL = ${JSON.stringify(shell)};`)
+    .replace(/^const CHECKSUMS = .*;$/m, `const CHECKSUMS = ${JSON.stringify(checksums)};`);
   writeFileSync(worker, stamped);
 }
 
@@ -160,6 +165,6 @@ for (const entry of readdirSync(site, { recursive: true, withFileTypes: true }))
 const sums = readdirSync(pkg)
   .filter((name) => COMPRESSIBLE.test(name))
   .sort()
-  .map((name) => [name, `sha256-${createHash("sha256").update(readFileSync(path.join(pkg, name))).digest("base64")}`]);
+  .map((name) => [name, checksum(path.join(pkg, name))]);
 writeFileSync(path.join(site, "integrity.json"), JSON.stringify(Object.fromEntries(sums)));
 console.log(`    page files: ${names.length}, ${raw} bytes, ${brotli} as Brotli`);

@@ -37,3 +37,9 @@ pub struct PageHtml(pub String);
 pub fn problem_html(error: AppError) -> String {
     view! { <Problem error /> }.to_html()
 }
+
+/// HTML with the stamp of the rows it was made of ([`crate::ports::Analytics::stamp`]). Whoever connects is
+/// told the newest one, and so sees whether something has happened between the two.
+pub fn stamped(html: String, stamp: &str) -> String {
+    html + "<template data-part data-stamp=\"" + stamp + "\"></template>"
+}

@@ -134,6 +134,9 @@ pub trait Analytics: Send + Sync {
     async fn achievements(&self, user: UserId) -> Answer<Vec<Achievement>>;
     /// The whole page: figures, days, charts.
     async fn page(&self, user: UserId, days: u32) -> Answer<AnalyticsPage>;
+    /// Stands for all that home and the figures are made of, the day included: between two equal ones nothing
+    /// has changed. To be read before the rows.
+    async fn stamp(&self, user: UserId) -> Answer<String>;
     /// Level, XP and streak today.
     async fn standing(&self, user: UserId) -> Answer<Standing>;
     /// A page of a material has been on screen in the reader.

@@ -1,4 +1,4 @@
-import { expect, type Page, test } from "@playwright/test";
+import { type Browser, type BrowserContext, expect, type Page, test } from "@playwright/test";
 import { existsSync } from "node:fs";
 import { appendFile, cp, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -40,6 +40,14 @@ test("page files come from another origin when the settings say so, and the page
     expect(built.length).toBeGreaterThan(3);
     expect(built.filter((url) => !url.startsWith(`${elsewhere.url}/pkg/`))).toEqual([]);
 
+    // What names a style sheet without its checksum, as a copy does that outlives its build, gets the one at hand.
+    const sheets = await page.evaluate(async (root) => {
+      const [mine] = [...document.styleSheets].map(({ href }) => href ?? "");
+      const texts = [mine ?? "", `${root}/pkg/app.of-another-build.css`].map((url) => fetch(url).then((sheet) => sheet.text()));
+      return Promise.all(texts);
+    }, elsewhere.url);
+    expect(sheets[1]).toBe(sheets[0]);
+
     await context.setOffline(true);
     await page.goto("/");
     await expect(page.getByRole("heading", { name: "You are offline" })).toBeVisible();
@@ -60,6 +68,8 @@ interface Tampered {
   /** What a student sees without it. */
   holds: (page: Page) => Promise<void>;
 }
+
+type State = Awaited<ReturnType<BrowserContext["storageState"]>>;
 
 const SCRIPT = "\nglobalThis.tampered = true;";
 /** A section without meaning: still a WASM that would run. */
@@ -93,6 +103,23 @@ async function withoutCharts(page: Page): Promise<void> {
   expect(await page.evaluate(() => "tampered" in globalThis)).toBe(false);
 }
 
+/** What becomes of the service worker of a browser that has none yet. */
+async function installed(browser: Browser, baseURL: string, storageState: State): Promise<string> {
+  const context = await browser.newContext({ baseURL, storageState });
+  const page = await context.newPage();
+  await page.goto("/settings");
+  const state = await page.evaluate(async () => {
+    const assets = document.querySelector<HTMLMetaElement>("meta[name=assets]")?.content ?? "";
+    const { installing } = await navigator.serviceWorker.register(`/sw.js?assets=${encodeURIComponent(assets)}`);
+    if (!installing) return "not being installed";
+    return new Promise<string>((resolve) => {
+      installing.addEventListener("statechange", () => resolve(installing.state));
+    });
+  });
+  await context.close();
+  return state;
+}
+
 test("nothing runs of a file that another origin hands on changed", async ({ browser }) => {
   test.setTimeout(180_000);
   const folder = await mkdtemp(join(tmpdir(), "studyin-tampered-"));
@@ -124,6 +151,7 @@ test("nothing runs of a file that another origin hands on changed", async ({ bro
       await tampered.holds(page);
       expect(refusals.length, `refusals of ${name}`).toBeGreaterThan(0);
       await context.close();
+      if (/^app\./.test(name)) expect(await installed(browser, server.url, storageState), `a worker with ${name}`).toBe("redundant");
 
       await rename(join(folder, "whole"), file);
       for (const kind of [".br", ".gz"]) {

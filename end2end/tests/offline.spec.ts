@@ -1,5 +1,6 @@
 import type { BrowserContext, Page } from "@playwright/test";
 import { expect, test } from "../support/fixtures";
+import { Proxy } from "../support/proxy";
 import { hydrated, newEmail, Student } from "../support/student";
 
 // A browser without a connection says so in its console, for everything it tries in vain; and that a
@@ -399,4 +400,54 @@ test("logging out without the server is said, and done when it is back", async (
   await context.setOffline(false);
   await page.goto("/library");
   await expect(page).toHaveURL(/\/login/);
+});
+
+test("a copy made while its document was still being read is made whole", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page } = student;
+  const address = await keepDocument(student);
+  await page.evaluate(async (address) => {
+    const name = (await caches.keys()).find((name) => name.startsWith("kept-")) ?? "";
+    const half = new Response("<title>Half of it</title>", { headers: { "x-copy": "incomplete" } });
+    await (await caches.open(name)).put(address, half);
+  }, address);
+  const kept = () => page.evaluate(async (path) => (await (await caches.match(path))?.text()) ?? "", address);
+  await page.reload();
+  await expect.poll(kept).toContain("lighthouse of Varnholm");
+});
+
+test("a proxy that cannot reach the server is no server: kept pages are shown, and a log-out is made up for", async ({ browser, server }) => {
+  test.setTimeout(120_000);
+  const proxy = await Proxy.before(server.url);
+  const context = await browser.newContext({ baseURL: proxy.url });
+  try {
+    const student = await new Student(await context.newPage()).signUp();
+    const { page } = student;
+    const address = await keepDocument(student);
+    proxy.isCutOff = true;
+    await page.goto(address);
+    await expect(page.getByText("Your copy on this device")).toBeVisible();
+    await page.goto("/");
+    await expect(page.getByRole("heading", { name: "You are offline" })).toBeVisible();
+
+    proxy.isCutOff = false;
+    await page.goto("/settings");
+    await hydrated(page);
+    await guarded(page);
+    proxy.isCutOff = true;
+    await page.locator('form[action^="/logout"] button').first().click();
+    await expect(page.getByText("You are logged out on this device")).toBeVisible();
+    expect(await copies(page)).toEqual([]);
+
+    // Past the worker, as with a reload that is to bypass every cache.
+    proxy.isCutOff = false;
+    const bypassing = await context.newCDPSession(page);
+    await bypassing.send("Network.enable");
+    await bypassing.send("Network.setBypassServiceWorker", { bypass: true });
+    await page.goto("/library");
+    await expect(page).toHaveURL(/\/login/);
+  } finally {
+    await context.close();
+    await proxy.stop();
+  }
 });

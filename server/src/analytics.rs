@@ -24,6 +24,7 @@ use crate::{
     store::{
         Db, StoreError,
         activity::{self, Rows, Write, figures as stored},
+        generations,
     },
 };
 use achievements::{Definition, Tally};
@@ -298,6 +299,23 @@ impl Analytics {
     pub fn quarter(&self) -> String {
         const SECONDS: i64 = 15 * 60;
         (self.clock.now().timestamp().div_euclid(SECONDS)).to_string()
+    }
+
+    /// Stands for all that her pages show of these figures, her documents and her conversations, see
+    /// [`generations::stamp`]. Days pass without a write, so it changes with each quarter too.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stamp(&self, user: UserId) -> Result<String, AnalyticsError> {
+        Ok(self.quarter() + &generations::stamp(&self.db, user).await?)
+    }
+
+    /// The newest one, for whoever has just subscribed to the changes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn newest_stamp(&self, user: UserId) -> Result<String, AnalyticsError> {
+        Ok(self.quarter() + &generations::newest_stamp(&self.db, user).await?)
     }
 
     /// The student's calendar day.

@@ -4,7 +4,7 @@ use super::json_text::JsonText;
 use crate::{
     error::AppError,
     model::id::{MaterialId, UserId},
-    pages::analytics::report_html,
+    pages::{analytics::report_html, stamped},
     ports::Services,
 };
 use leptos::prelude::*;
@@ -19,7 +19,9 @@ pub async fn analytics(days: u32) -> Result<String, AppError> {
 
 /// What [`analytics`] answers; the server calls it before it renders the page itself.
 pub async fn rendered(services: &Services, user: UserId, days: u32) -> Result<String, AppError> {
-    Ok(report_html(&services.analytics.page(user, days).await?))
+    let stamp = services.analytics.stamp(user).await?;
+    let page = services.analytics.page(user, days).await?;
+    Ok(stamped(report_html(&page), &stamp))
 }
 
 /// A page has been on screen in the reader.

@@ -7,7 +7,10 @@ use crate::{
         home::{GoOn, Home, RecentMaterial},
         id::UserId,
     },
-    pages::home::{desk_html, landing_html},
+    pages::{
+        home::{desk_html, landing_html},
+        stamped,
+    },
     ports::Services,
     widgets::{label, material as words},
 };
@@ -37,10 +40,11 @@ pub async fn rendered(
     let Some(user) = user else {
         return Ok(landing_html(signups_open));
     };
+    let stamp = services.analytics.stamp(user).await?;
     let materials = services.materials.list(user).await?;
     let last = services.coach.conversations(user).await?.into_iter().next();
     let standing = services.analytics.standing(user).await?;
-    Ok(desk_html(Home {
+    let desk = desk_html(Home {
         is_new: materials.is_empty() && last.is_none(),
         streak_days: standing.current_streak_days,
         streak_safe_today: standing.streak_safe_today,
@@ -73,5 +77,6 @@ pub async fn rendered(
                 facts: words::facts(material),
             })
             .collect(),
-    }))
+    });
+    Ok(stamped(desk, &stamp))
 }

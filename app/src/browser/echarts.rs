@@ -28,10 +28,13 @@ impl Drawings {
     /// Draws every element that holds an option, or what has become of it since. To be called in an
     /// effect or later.
     pub fn draw(&self) {
+        if call("draw", &self.place) {
+            return;
+        }
         let has_charts = parts(&self.place)
             .iter()
             .any(|part| part.has_attribute(OPTION));
-        if call("draw", &self.place) || !has_charts {
+        if !has_charts {
             return;
         }
         let Some(script) = script() else { return };

@@ -9,12 +9,7 @@ mod table;
 
 use super::PageHtml;
 use crate::{
-    browser::{
-        echarts::Drawings,
-        events,
-        fragment::{self, Refusal},
-        kept::Kept,
-    },
+    browser::{echarts::Drawings, fragment::Fragment, kept::Kept},
     charts::WEEKDAYS,
     model::analytics::AnalyticsPage,
     widgets::{
@@ -28,10 +23,7 @@ use figures::figures;
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
 use leptos_router::{LazyRoute, hooks::use_location, lazy_route};
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
+use std::rc::Rc;
 use table::{calendar_table, hours_table, xp_table};
 use web_sys::Element;
 
@@ -41,6 +33,14 @@ const PERIODS: [u32; 4] = [7, 30, 90, 365];
 const PERIOD_USUAL: u32 = 30;
 /// The longest period there is.
 const PERIOD_MAX: u32 = 365;
+
+/// The changes that move the figures.
+const MOVERS: [&str; 4] = [
+    "activity",
+    "conversation",
+    "conversation_deleted",
+    "material_deleted",
+];
 
 /// The analytics page.
 pub struct AnalyticsRoute;
@@ -58,15 +58,18 @@ impl LazyRoute for AnalyticsRoute {
         let period = period();
         let place = NodeRef::<html::Div>::new();
         let follower = Kept::empty();
-        Effect::new(move |report: Option<Option<Rc<Report>>>| {
-            let place = place.get()?;
-            let days = period.get();
-            let report = report.flatten().unwrap_or_else(|| {
-                let report = Rc::new(Report::new(place.into(), days));
-                follower.keep(follow(&report));
-                report
-            });
-            report.show(days);
+        Effect::new(move |report: Option<Option<Rc<Fragment>>>| {
+            let place: Element = place.get()?.into();
+            let arguments = "days=".to_owned() + &period.get().to_string();
+            if let Some(report) = report.flatten() {
+                report.show(arguments);
+                return Some(report);
+            }
+            let drawings = Drawings::new(place.clone());
+            drawings.draw();
+            let draw = move || drawings.draw();
+            let report = Fragment::new(place, "/api/fn/analytics", arguments, draw);
+            follower.keep(report.follow(&MOVERS));
             Some(report)
         });
         view! {
@@ -116,111 +119,7 @@ fn PeriodSwitch(period: Memo<u32>) -> impl IntoView {
     }
 }
 
-/// Reads the figures again whenever something moves them, and after a break in the connection.
-fn follow(report: &Rc<Report>) -> Option<events::Follower> {
-    let names = [
-        "hello",
-        "resync",
-        "activity",
-        "conversation",
-        "conversation_deleted",
-        "material_deleted",
-    ];
-    let (report, connected_before) = (Rc::clone(report), Cell::new(false));
-    events::follow(&names, move |name, _| {
-        // With its first connection a page is as fresh as what it shows, or is about to.
-        if name != "hello" || connected_before.replace(true) || report.is_without() {
-            report.read();
-        }
-    })
-}
-
-/// What stands under the period: asked for, kept fresh, and drawn.
-struct Report {
-    place: Element,
-    drawings: Drawings,
-    /// The period that is to be shown, in days.
-    wanted: Cell<u32>,
-    /// The one that is.
-    shown: Cell<Option<u32>>,
-    /// Of the period that is to be shown.
-    news: RefCell<Rc<News>>,
-}
-
-impl Report {
-    /// Takes over what the server has put into `place` for this period, and has its charts drawn.
-    fn new(place: Element, days: u32) -> Self {
-        let drawings = Drawings::new(place.clone());
-        drawings.draw();
-        let is_there = place
-            .first_element_child()
-            .is_some_and(|first| !fragment::is_problem(&first));
-        Self {
-            place,
-            drawings,
-            wanted: Cell::new(days),
-            shown: Cell::new(is_there.then_some(days)),
-            news: RefCell::default(),
-        }
-    }
-
-    /// Shows the last `days` days, if it does not yet.
-    fn show(self: &Rc<Self>, days: u32) {
-        if self.wanted.replace(days) != days {
-            // Whatever is under way for the other period has come too late.
-            self.news.take();
-        }
-        if self.shown.get() != Some(days) {
-            self.read();
-        }
-    }
-
-    /// Nothing is shown, and nobody is about to change that.
-    fn is_without(&self) -> bool {
-        self.shown.get().is_none() && !self.news.borrow().is_read.get()
-    }
-
-    /// One reading of a period at a time: what moves meanwhile is read once after it, so that no older
-    /// figures can come last.
-    fn read(self: &Rc<Self>) {
-        let news = Rc::clone(&self.news.borrow());
-        if !news.heard() {
-            return;
-        }
-        let report = Rc::clone(self);
-        leptos::task::spawn_local(async move {
-            while news.take() {
-                let days = report.wanted.get();
-                let arguments = "days=".to_owned() + &days.to_string();
-                let answer = fragment::fetch("/api/fn/analytics", &arguments).await;
-                let is_late = !Rc::ptr_eq(&news, &report.news.borrow());
-                if is_late || !report.place.is_connected() {
-                    return;
-                }
-                report.put(days, answer);
-            }
-        });
-    }
-
-    fn put(&self, days: u32, answer: Result<String, Refusal>) {
-        match answer {
-            Ok(html) => {
-                fragment::renew(&self.place, &html);
-                self.shown.set(Some(days));
-            }
-            // What cannot be renewed now is renewed at the next activity.
-            Err(_) if self.shown.get() == Some(days) => return,
-            Err(refusal) => {
-                fragment::say(&self.place, &refusal);
-                self.shown.set(None);
-            }
-        }
-        self.drawings.draw();
-    }
-}
-
-/// The report of a period as HTML. What is marked as a part is renewed while the rest stays, see
-/// [`fragment::renew`].
+/// The report of a period as HTML. What is marked as a part is renewed while the rest stays.
 pub fn report_html(page: &AnalyticsPage) -> String {
     if page.overview.has_activity {
         view! { <Everything page /> }.to_html()
@@ -335,28 +234,6 @@ fn said_of_hours(page: &AnalyticsPage) -> String {
     }
 }
 
-/// Whether there is something to read, and whether somebody is reading.
-#[derive(Default)]
-struct News {
-    is_fresh: Cell<bool>,
-    is_read: Cell<bool>,
-}
-
-impl News {
-    /// Something has moved. True when somebody has to begin to read.
-    fn heard(&self) -> bool {
-        self.is_fresh.set(true);
-        !self.is_read.replace(true)
-    }
-
-    /// True when there is something to read; else the reader is done.
-    fn take(&self) -> bool {
-        let is_fresh = self.is_fresh.replace(false);
-        self.is_read.set(is_fresh);
-        is_fresh
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -375,16 +252,5 @@ mod tests {
         ] {
             assert_eq!(days_of(text), expected, "{text:?}");
         }
-    }
-
-    #[test]
-    fn news_that_come_while_somebody_reads_are_read_once_after_it() {
-        let news = News::default();
-        assert!(news.heard());
-        assert!(news.take());
-        assert!(!news.heard() && !news.heard(), "somebody is reading");
-        assert!(news.take());
-        assert!(!news.take());
-        assert!(news.heard(), "and has ended");
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     model::{
         coach::{Author, Conversation, Message},
         id::UserId,
-        material::{Material, PageView},
+        material::{Material, MaterialState, PageView},
     },
     widgets::label,
 };
@@ -18,12 +18,45 @@ pub struct Frame<'a> {
     pub style: &'a str,
 }
 
-/// A document's text, page after page. `is_cut` says that it has more pages than these.
+/// Why the last page of a copy is the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// So it is in the document.
+    Document,
+    /// The rest of the document had not been read out of its file.
+    Unread,
+    /// A copy holds no more pages.
+    TooLong,
+}
+
+impl End {
+    /// Of a copy of the first `readable` pages of a document, which holds `most` at most.
+    pub fn of(material: &Material, readable: u32, most: u32) -> Self {
+        let is_read =
+            material.state == MaterialState::Ready || material.page_count == Some(readable);
+        match readable {
+            pages if pages > most => Self::TooLong,
+            _ if is_read => Self::Document,
+            _ => Self::Unread,
+        }
+    }
+
+    /// What to say of it.
+    const fn words(self) -> Option<&'static str> {
+        match self {
+            Self::Document => None,
+            Self::Unread => Some("No more of the document had been read when you kept this copy."),
+            Self::TooLong => Some("The pages behind these are not in the copy."),
+        }
+    }
+}
+
+/// A document's text, page after page.
 pub fn material_html(
     frame: &Frame<'_>,
     material: &Material,
     pages: Vec<PageView>,
-    is_cut: bool,
+    end: End,
 ) -> String {
     let body = view! {
         <p class="hint">"Your copy on this device: the text only, as it was when you kept it."</p>
@@ -36,7 +69,7 @@ pub fn material_html(
                 </section>
             }
         }).collect_view()}
-        {is_cut.then(|| view! { <p class="hint">"The pages behind these are not in the copy."</p> })}
+        {end.words().map(|words| view! { <p class="hint">{words}</p> })}
     };
     document(frame, &material.title, body.into_any())
 }
@@ -90,4 +123,28 @@ fn document(frame: &Frame<'_>, title: &str, body: AnyView) -> String {
         </html>
     };
     "<!DOCTYPE html>".to_owned() + &page.to_html()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_says_why_it_ends_before_its_document() {
+        let reading = MaterialState::Reading {
+            page: 1,
+            pages: Some(2),
+        };
+        for (state, readable, expected) in [
+            (MaterialState::Ready, 2, End::Document),
+            (reading.clone(), 2, End::Document),
+            (reading.clone(), 1, End::Unread),
+            (MaterialState::Queued, 0, End::Unread),
+            (MaterialState::Ready, 9, End::TooLong),
+            (reading, 9, End::TooLong),
+        ] {
+            let material = Material::example(state);
+            assert_eq!(End::of(&material, readable, 5), expected, "{material:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::PageHtml;
 use crate::{
-    browser::{events, fragment, kept::Kept},
+    browser::{fragment::Fragment, kept::Kept},
     model::home::{GoOn, Home, RecentMaterial},
     widgets::{
         icon::{Glyph, Icon},
@@ -12,6 +12,9 @@ use crate::{
 };
 use leptos::{html, prelude::*};
 use leptos_meta::Title;
+
+/// The changes that move what is on the desk.
+const MOVERS: [&str; 3] = ["material", "material_deleted", "activity"];
 
 /// The home page.
 ///
@@ -25,27 +28,10 @@ pub fn HomePage() -> impl IntoView {
     let place = NodeRef::<html::Div>::new();
     let follower = Kept::empty();
     Effect::new(move |_| {
-        let Some(place) = place.get() else {
-            return;
-        };
-        if place.first_element_child().is_none() {
-            fragment::show("/api/fn/home", &place);
+        if let Some(place) = place.get() {
+            let desk = Fragment::new(place.into(), "/api/fn/home", String::new(), || {});
+            follower.keep(desk.follow(&MOVERS));
         }
-        let connected_before = std::cell::Cell::new(false);
-        let names = [
-            "hello",
-            "resync",
-            "material",
-            "material_deleted",
-            "activity",
-        ];
-        let opened = events::follow(&names, move |name, _| {
-            // The page is as fresh as its first connection.
-            if name != "hello" || connected_before.replace(true) {
-                fragment::show("/api/fn/home", &place);
-            }
-        });
-        follower.keep(opened);
     });
     view! {
         <Title text="" />

@@ -190,8 +190,7 @@ fn follow(shelf: Shelf) {
     }
     let follower = Kept::empty();
     Effect::new(move |_| {
-        let connected_before = std::cell::Cell::new(false);
-        let names = ["hello", "resync", "material", "material_deleted"];
+        let names = ["material", "material_deleted"];
         let opened = events::follow(&names, move |name, data| match name {
             "material" => {
                 if let Ok(material) = serde_json::from_str(data) {
@@ -203,8 +202,8 @@ fn follow(shelf: Shelf) {
                     shelf.remove(id);
                 }
             }
-            // The page is as fresh as its first connection, unless something was moving meanwhile.
-            "hello" if !connected_before.replace(true) && shelf.is_settled() => {}
+            // The page has just been made, and nothing was moving.
+            "hello" if shelf.is_settled() => {}
             _ => shelf.refresh(),
         });
         follower.keep(opened);

@@ -47,6 +47,7 @@ use views::{Views, Zoom};
 
 /// What the page loads.
 type Hits = Resource<Result<Vec<PageHit>, AppError>>;
+type Loaded = Resource<Result<Material, AppError>>;
 type Opened = Resource<Result<PageView, AppError>>;
 /// What events have said of the document since it was loaded.
 type News = StoredValue<Option<Material>>;
@@ -56,6 +57,8 @@ type News = StoredValue<Option<Material>>;
 struct Desk {
     material: MaterialId,
     wanted: Memo<Wanted>,
+    /// The document as it was when the page was opened.
+    loaded: Loaded,
     /// As it is now; moves while the document is still being read.
     live: RwSignal<Material>,
     /// The same for what is loaded, which is there before the document is.
@@ -149,7 +152,7 @@ fn reader() -> impl IntoView {
                     let status = status.clone();
                     Suspend::new(async move {
                         match material.await {
-                            Ok(material) => view! { <Document material wanted opened hits news /> }.into_any(),
+                            Ok(document) => view! { <Document material=document wanted loaded=material opened hits news /> }.into_any(),
                             Err(error) => {
                                 if let Some(status) = status {
                                     (status.0)(error.status());
@@ -211,6 +214,7 @@ fn NoDocument(error: AppError) -> impl IntoView {
 fn Document(
     material: Material,
     wanted: Memo<Wanted>,
+    loaded: Loaded,
     opened: Opened,
     hits: Hits,
     news: News,
@@ -220,6 +224,7 @@ fn Document(
     let desk = Desk {
         material: material.id,
         wanted,
+        loaded,
         live: RwSignal::new(material.clone()),
         news,
         opened,
@@ -286,7 +291,7 @@ fn Head(material: Material, desk: Desk) -> impl IntoView {
                     <Icon glyph=Glyph::Coach />
                     "Ask about this document"
                 </a>
-                <keep-offline data-address="/library/".to_owned() + &id data-copy="/copies/library/".to_owned() + &id></keep-offline>
+                <keep-offline data-address="/library/".to_owned() + &id></keep-offline>
             </p>
         </header>
     }

@@ -9,16 +9,20 @@ use app::{
         id::{ConversationId, MaterialId},
         material::{HighlightRequest, MaterialState, PageView},
     },
-    pages::copy::{self, Frame},
+    pages::copy::{self, End, Frame},
 };
 use axum::{
     extract::{Path, State},
-    http::{HeaderValue, header},
+    http::{HeaderName, HeaderValue, header},
     response::{Html, IntoResponse, Response},
 };
 
 /// Pages in one copy; a longer document ends there and says so. 2,000 pages are about 6 MB of text.
 const COPY_PAGES_MAX: u32 = 2_000;
+
+/// Tells the browser that a copy made later will have more pages.
+const COPY: HeaderName = HeaderName::from_static("x-copy");
+const INCOMPLETE: HeaderValue = HeaderValue::from_static("incomplete");
 
 /// `GET /copies/library/{id}`: the text of a document.
 pub async fn material(
@@ -47,11 +51,13 @@ pub async fn material(
         student: profile.id,
         style: &app.assets.files.style.address,
     };
-    let is_cut = readable > COPY_PAGES_MAX;
-    Ok(still(
-        &app,
-        copy::material_html(&frame, &material, pages, is_cut),
-    ))
+    let end = End::of(&material, readable, COPY_PAGES_MAX);
+    let html = copy::material_html(&frame, &material, pages, end);
+    let mut response = still(&app, html);
+    if end == End::Unread {
+        response.headers_mut().insert(COPY, INCOMPLETE);
+    }
+    Ok(response)
 }
 
 /// `GET /copies/coach/{id}`: the questions and answers of a conversation.

@@ -37,11 +37,12 @@ pub async fn events(
     let stopping = app.stopping.clone();
     let session = visitor.0.map(|session| session.token);
     let signed_out = signed_out(app.clone(), user, session);
-    let changes = BroadcastStream::new(app.changes.subscribe()).filter_map(move |change| {
+    let changes = app.changes.subscribe();
+    let hello = stream::once(hello(app.clone(), user));
+    let changes = BroadcastStream::new(changes).filter_map(move |change| {
         let app = app.clone();
         async move { event(&app, user, change).await }
     });
-    let hello = stream::once(async { Event::default().event("hello").retry(RECONNECT).data("{}") });
     let events = hello.chain(changes).map(Ok).take_until(async move {
         tokio::select! {
             () = stopping.cancelled_owned() => {}
@@ -49,6 +50,19 @@ pub async fn events(
         }
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+/// The first event, with the stamp of all that no later one tells of.
+async fn hello(app: AppState, user: UserId) -> Event {
+    let stamp = app.analytics.newest_stamp(user).await;
+    if let Err(error) = &stamp {
+        tracing::warn!(%error, "events.stamp_unknown");
+    }
+    let data = serde_json::json!({ "stamp": stamp.ok() });
+    Event::default()
+        .event("hello")
+        .retry(RECONNECT)
+        .data(data.to_string())
 }
 
 /// Comes back when the session has ended.

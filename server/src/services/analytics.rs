@@ -113,6 +113,11 @@ impl ports::Analytics for AnalyticsPort {
         answer(self.page.get(user, &what, page).await)
     }
 
+    async fn stamp(&self, user: UserId) -> Answer<String> {
+        let stamp = self.analytics.stamp(user).await;
+        stamp.map_err(|error| analytics_error(&error))
+    }
+
     async fn standing(&self, user: UserId) -> Answer<Standing> {
         let standing = async {
             let standing = self.analytics.standing(user).await;

@@ -103,18 +103,43 @@ pub async fn current(db: &Db, user: UserId, scope: Scope) -> Stored<Generation> 
     let seen = SEEN.try_with(Cell::take).ok().flatten();
     let seen = match seen {
         Some((whose, all)) if whose == user => Some(all),
-        _ => db.look_for(
-            "generation",
-            concat!(
-                "SELECT ",
-                generation_columns!(),
-                " FROM generations g WHERE g.user_id = $1"
-            ),
-            &[&user.uuid()],
-            |row| all(row, 0),
-        )?,
+        _ => read(db, user)?,
     };
     Ok(seen.unwrap_or_default()[scope as usize])
+}
+
+fn read(db: &Db, user: UserId) -> Stored<Option<All>> {
+    db.look_for(
+        "generation",
+        concat!(
+            "SELECT ",
+            generation_columns!(),
+            " FROM generations g WHERE g.user_id = $1"
+        ),
+        &[&user.uuid()],
+        |row| all(row, 0),
+    )
+}
+
+/// The scopes that a student's pages are made of.
+const SHOWN: [Scope; 3] = [Scope::Materials, Scope::Activity, Scope::Conversations];
+
+/// Stands for what a user's pages are made of: of a request that reads, as it was when her session was
+/// looked up. What [`current`] answers afterwards is that or newer.
+pub async fn stamp(db: &Db, user: UserId) -> Stored<String> {
+    match SEEN.try_with(Cell::get).ok().flatten() {
+        Some((whose, all)) if whose == user => Ok(written(&all)),
+        _ => newest_stamp(db, user).await,
+    }
+}
+
+/// The same as it is now: who has subscribed to the changes before misses none that is not in it.
+pub async fn newest_stamp(db: &Db, user: UserId) -> Stored<String> {
+    Ok(written(&read(db, user)?.unwrap_or_default()))
+}
+
+fn written(all: &All) -> String {
+    SHOWN.map(|scope| all[scope as usize].to_string()).concat()
 }
 
 /// Begins a new generation of this scope for every user.
@@ -215,6 +240,34 @@ mod tests {
             let first = now(&db, Scope::Activity).await;
             end_all(&db, Scope::Activity).await.unwrap();
             assert_ne!(now(&db, Scope::Activity).await, first);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_stamp_changes_with_every_write_that_pages_show() {
+        let (_folder, db) = database().await;
+        let user = UserId::new(USER);
+        for scope in SHOWN {
+            let before = stamp(&db, user).await.unwrap();
+            end_all(&db, scope).await.unwrap();
+            assert_ne!(stamp(&db, user).await.unwrap(), before, "{scope:?}");
+        }
+        let before = stamp(&db, user).await.unwrap();
+        end_all(&db, Scope::Profile).await.unwrap();
+        assert_eq!(stamp(&db, user).await.unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn a_pages_stamp_is_never_newer_than_its_rows_and_the_newest_never_older() {
+        let (_folder, db) = database().await;
+        let user = UserId::new(USER);
+        let before = newest_stamp(&db, user).await.unwrap();
+        of_reading(async {
+            accounts::find_session(&db, &TOKEN).await.unwrap().unwrap();
+            end_all(&db, Scope::Activity).await.unwrap();
+            assert_eq!(stamp(&db, user).await.unwrap(), before);
+            assert_ne!(newest_stamp(&db, user).await.unwrap(), before);
         })
         .await;
     }

@@ -84,7 +84,7 @@ pub fn Composer(desk: Desk, status: Status) -> impl IntoView {
                 {move || count_words(chars.get()).map(|(words, over)| view! {
                     <span class="count" class:over=over>{words}</span>
                 })}
-                <keep-offline data-address=move || address("/coach/") data-copy=move || address("/copies/coach/")></keep-offline>
+                <keep-offline data-address=move || address("/coach/")></keep-offline>
             </p>
         </form>
     }

@@ -1,5 +1,5 @@
-//! Keeping the reader true while its document is still being read: the account's events move the
-//! state, and bring in the page and the outline once they are there. Nothing here polls.
+//! Keeping the reader true: the account's events move the document's state, and bring in the page and the
+//! outline once they are there. Nothing here polls.
 
 use super::Desk;
 use crate::{
@@ -16,7 +16,7 @@ use leptos::{prelude::*, task::spawn_local};
 /// A document's outline.
 pub type Entries = Resource<Result<Vec<OutlineEntry>, AppError>>;
 
-/// Follows the document's events while it has not settled; hands the outline back, which it renews.
+/// Follows the document's events; hands the outline back, which it renews.
 pub fn follow(desk: Desk, outline: Entries) -> Entries {
     #[derive(serde::Deserialize)]
     struct Deleted {
@@ -24,13 +24,11 @@ pub fn follow(desk: Desk, outline: Entries) -> Entries {
     }
     let follower = Kept::empty();
     Effect::new(move |_| {
-        if desk
-            .live
-            .with_untracked(|material| material.state.is_settled())
-        {
-            return;
-        }
-        let names = ["hello", "resync", "material", "material_deleted"];
+        let is_settled = move || {
+            let live = desk.live.try_get_untracked();
+            live.is_none_or(|material| material.state.is_settled())
+        };
+        let names = ["material", "material_deleted"];
         let opened = events::follow(&names, move |name, data| match name {
             "material" => {
                 if let Ok(material) = serde_json::from_str(data) {
@@ -39,14 +37,18 @@ pub fn follow(desk: Desk, outline: Entries) -> Entries {
             }
             "material_deleted" => {
                 if serde_json::from_str(data).is_ok_and(|Deleted { id }| id == desk.material) {
-                    desk.opened.refetch();
+                    desk.loaded.refetch();
                 }
             }
-            // Between the page and its first connection something may have happened already.
+            // The page has just been made, and nothing was moving.
+            "hello" if is_settled() => {}
             _ => {
                 spawn_local(async move {
-                    if let Ok(material) = api::material::material(desk.material).await {
-                        take(desk, outline, material);
+                    match api::material::material(desk.material).await {
+                        Ok(material) => take(desk, outline, material),
+                        // It was deleted meanwhile.
+                        Err(error) if error.status() == 404 => desk.loaded.refetch(),
+                        Err(_) => {}
                     }
                 });
             }
