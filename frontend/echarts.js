@@ -101,7 +101,8 @@ function theme(colours, font) {
       borderColor: colours.muted,
       borderWidth: 1,
       textStyle: { color: colours.ink, fontFamily: font, fontSize: 0.8125 * rem() },
-      axisPointer: { lineStyle: { color: colours.muted }, shadowStyle: { color: colours.line, opacity: 0.4 } },
+      // It would take 200 ms to its place, also for those who want no motion.
+      axisPointer: { animation: false, lineStyle: { color: colours.muted }, shadowStyle: { color: colours.line, opacity: 0.4 } },
     },
   };
 }
@@ -200,6 +201,10 @@ function walk(element, event) {
   chart.dispatchAction({ type: "highlight", seriesIndex: 0, dataIndex: at });
   chart.dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: at });
   const value = series[0].data[at];
+  // What is wider than its frame is brought to its middle, with room for the tooltip on both sides.
+  const point = chart.convertToPixel({ seriesIndex: 0 }, Array.isArray(value) ? value : [at, value]);
+  const frame = element.parentElement;
+  if (point) frame.scrollLeft = point[0] - frame.clientWidth / 2;
   const said = Array.isArray(value)
     ? value.at(-1)
     : [xAxis.data[at], ...series.map(({ name, data }) => `${name}: ${data[at]}`)].join("\n");

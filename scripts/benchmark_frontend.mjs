@@ -119,10 +119,11 @@ async function signIn(url, dataDir, folder) {
 }
 
 /** Bytes on the wire, not unpacked. */
-function bytesOf(url, encoding) {
+function bytesOf(url, cookie, encoding = "identity") {
   return new Promise((resolve, reject) => {
+    const headers = { "accept-encoding": encoding, ...(cookie && { cookie: `${cookie.name}=${cookie.value}` }) };
     http
-      .get(url, { headers: encoding ? { "accept-encoding": encoding } : {} }, (response) => {
+      .get(url, { headers }, (response) => {
         let bytes = 0;
         response.on("data", (chunk) => (bytes += chunk.length));
         response.on("end", () => resolve(bytes));
@@ -151,7 +152,16 @@ function read() {
   return { fcp_ms: fcp, lcp_ms: lcp, tbt_ms: tbt, cls };
 }
 
-const isCode = (url) => /\.(js|wasm)$/.test(new URL(url).pathname);
+const isCode = (path) => /\.(js|wasm)$/.test(path);
+/** Other files of a page, as the browser sorts them. */
+const KINDS = ["document", "stylesheet", "script", "image", "font", "manifest"];
+
+/** The service worker, and what it fetches beside the page; a page sees none of its requests. */
+async function workersFiles(base) {
+  const worker = await (await fetch(`${base}/sw.js`)).text();
+  const [, shell] = worker.match(/^const SHELL = (.*);$/m);
+  return ["/sw.js", ...JSON.parse(shell)];
+}
 
 async function settled(page) {
   await page.waitForLoadState("networkidle", { timeout: SETTLE_MAX_MS });
@@ -167,7 +177,10 @@ async function settled(page) {
 async function visit(context, route, slow) {
   const page = await context.newPage();
   const files = new Set();
-  page.on("request", (request) => isCode(request.url()) && files.add(request.url()));
+  page.on("request", (request) => {
+    const { pathname, protocol, search } = new URL(request.url());
+    if (protocol === "http:" && (KINDS.includes(request.resourceType()) || isCode(pathname))) files.add(pathname + search);
+  });
   const devtools = await context.newCDPSession(page);
   await devtools.send("Performance.enable");
   if (slow) {
@@ -179,7 +192,7 @@ async function visit(context, route, slow) {
   await settled(page);
   const figures = await page.evaluate(read);
   // What the click below brings is no longer the first visit's.
-  const asked = [...files, ...context.serviceWorkers().map((worker) => worker.url())];
+  const asked = [...files];
   await devtools.send("HeapProfiler.collectGarbage");
   const { metrics } = await devtools.send("Performance.getMetrics");
   figures.heap_bytes = metrics.find(({ name }) => name === "JSHeapUsedSize")?.value ?? null;
@@ -233,11 +246,15 @@ async function measure(browser, base, cookie, route) {
       await context.close();
     }
   }
-  let [script_raw, script_br] = [0, 0];
-  for (const url of files) {
-    script_raw += await bytesOf(url);
-    script_br += await bytesOf(url, "br");
+  if (!route.visitor) files = [...new Set([...files, ...(await workersFiles(base))])];
+  const weighed = [];
+  const who = route.visitor ? undefined : cookie;
+  for (const path of files.sort()) {
+    const [raw, br] = [await bytesOf(base + path, who), await bytesOf(base + path, who, "br")];
+    weighed.push({ path, raw, br });
   }
+  const scripts = weighed.filter(({ path }) => isCode(path));
+  const sum = (list, what) => list.reduce((sum, file) => sum + file[what], 0);
   const conditions = {};
   for (const [key, all] of samples) {
     const names = Object.keys(all[0]);
@@ -247,10 +264,12 @@ async function measure(browser, base, cookie, route) {
   }
   return {
     route: route.name,
-    files: files.map((url) => new URL(url).pathname).sort(),
-    script_files: files.length,
-    script_raw,
-    script_br,
+    files: weighed,
+    all_raw: sum(weighed, "raw"),
+    all_br: sum(weighed, "br"),
+    script_files: scripts.length,
+    script_raw: sum(scripts, "raw"),
+    script_br: sum(scripts, "br"),
     // As a first visit on a slow phone sees it.
     ...conditions.throttled_cold,
     conditions,
@@ -270,15 +289,18 @@ function table(rows) {
     "",
     `Machine: ${machine}, browser and server on the same. Median of ${runs}. Throttled: 1.64 Mbit/s, 150 ms, 4 x CPU.`,
     "",
-    "## Code of a first visit",
+    "## Bytes of a first visit",
     "",
-    "| page | files | raw, bytes | Brotli, bytes | over `/`, Brotli |",
-    "|---|--:|--:|--:|--:|",
+    "Code is JavaScript and WASM. The service worker counts, and all it fetches; so do HTML, style, icons and pictures.",
+    "",
+    "| page | files of code | raw | Brotli | over `/`, Brotli | all files | raw | Brotli |",
+    "|---|--:|--:|--:|--:|--:|--:|--:|",
   ];
   const home = rows.find((row) => row.route === "/");
   for (const row of rows) {
     const over = home && row !== home && row.script_br > 0 ? row.script_br - home.script_br : "";
-    out.push(`| ${row.route} | ${row.script_files} | ${row.script_raw} | ${row.script_br} | ${over} |`);
+    const all = `${row.files.length} | ${row.all_raw} | ${row.all_br}`;
+    out.push(`| ${row.route} | ${row.script_files} | ${row.script_raw} | ${row.script_br} | ${over} | ${all} |`);
   }
   for (const { name } of CONDITIONS) {
     for (const cache of ["cold", "warm"]) {

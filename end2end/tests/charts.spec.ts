@@ -35,6 +35,24 @@ test("the grid of hours is walked through in both directions by keyboard", async
   }
 });
 
+test("on a phone the keyboard brings each day of the year into sight", async ({ student }) => {
+  await student.page.setViewportSize({ width: 390, height: 844 });
+  await student.upload();
+  const { page } = student;
+  await page.goto("/analytics?days=365");
+  await hydrated(page);
+  await expect(drawn(page, "calendar-chart")).toBeVisible();
+  const days = frame(page, "Study days");
+  const scrolled = () => days.evaluate(({ scrollLeft, scrollWidth, clientWidth }) => scrollLeft / (scrollWidth - clientWidth));
+  await expect.poll(scrolled, "today is at the right end").toBeCloseTo(1, 1);
+  await days.press("Home");
+  await expect.poll(scrolled).toBe(0);
+  for (let week = 0; week < 26; week += 1) await days.press("PageDown");
+  await expect.poll(scrolled, "the middle of the year").toBeCloseTo(0.5, 1);
+  await days.press("End");
+  await expect.poll(scrolled).toBeCloseTo(1, 1);
+});
+
 test("charts grow with the letters, also while the page is open", async ({ student }) => {
   const page = await openCharts(student);
   await expect(drawn(page, "calendar-chart")).toBeVisible();

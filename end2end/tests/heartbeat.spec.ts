@@ -49,6 +49,31 @@ test("a reader says that somebody reads, falls silent without input, and goes on
   await expect.poll(beats).toBe(3);
 });
 
+test("a last word goes out when the reader is left by a link, and a clock set back counts for nothing", async ({ student }) => {
+  test.setTimeout(120_000);
+  const { page } = student;
+  const row = await student.upload();
+  const address = (await row.getByRole("link").first().getAttribute("href")) ?? "";
+  let beats = 0;
+  page.on("request", (request) => {
+    if (request.url().endsWith("/api/heartbeat")) beats += 1;
+  });
+  await installClock(page);
+  await page.goto(address);
+  await hydrated(page);
+  await page.clock.runFor(4_000);
+  await page.getByRole("navigation", { name: "Studyin" }).getByRole("link", { name: "Library" }).click();
+  await expect.poll(() => beats).toBe(1);
+
+  await page.goto(address);
+  await hydrated(page);
+  await page.clock.runFor(4_000);
+  beats = 0;
+  await page.clock.setSystemTime(await page.evaluate(() => Date.now() - 3_600_000));
+  await page.clock.runFor(90_000);
+  expect(beats).toBe(0);
+});
+
 test.describe("when the word that a page was read is lost", () => {
   test.use({ expectedErrors: [/Failed to load resource/] });
 

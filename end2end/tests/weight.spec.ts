@@ -59,13 +59,21 @@ function collectRequests(page: Page): string[] {
 
 const isCode = (url: string): boolean => /\.(js|wasm)$/.test(new URL(url).pathname);
 
+/** The service worker, and what it fetches beside the page; a page sees none of its requests. */
+async function workersFiles(page: Page): Promise<string[]> {
+  const worker = await page.evaluate(() => fetch("/sw.js").then((answer) => answer.text()));
+  const shell = JSON.parse(/^const SHELL = (.*);$/m.exec(worker)?.[1] ?? "") as string[];
+  return ["/sw.js", ...shell].map((path) => new URL(path, page.url()).href);
+}
+
 /** The JavaScript and WebAssembly a first visit of a page downloads. */
 async function codeOf(page: Page, address: string): Promise<string[]> {
   const urls = collectRequests(page);
   await page.goto(address);
   await hydrated(page);
   await page.waitForLoadState("networkidle");
-  return [...new Set(urls.filter(isCode))];
+  const workers = VISITORS_PAGES.includes(address) ? [] : await workersFiles(page);
+  return [...new Set([...urls, ...workers].filter(isCode))];
 }
 
 async function weigh(urls: string[]): Promise<Weight> {

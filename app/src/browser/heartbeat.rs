@@ -2,7 +2,7 @@
 //! document, not how it is shown.
 //!
 //! Reading is a visible tab with some input within the last two minutes. While it lasts, a heartbeat
-//! goes out every 30 seconds, and one more when the tab is left. Without input the timer ends, and the
+//! goes out every 30 seconds, and one more when the page or the tab is left. Without input the timer ends, and the
 //! next input starts it again: an idle page does nothing at all.
 
 use crate::model::id::MaterialId;
@@ -122,7 +122,7 @@ impl Drop for Reading {
                     true,
                 );
         }
-        self.state.stop();
+        self.state.leave();
     }
 }
 
@@ -132,7 +132,12 @@ impl State {
     }
 
     fn is_attended(&self) -> bool {
-        self.is_visible() && js_sys::Date::now() - self.last_input.get() < ATTENTION_MS
+        self.is_visible() && self.had_input()
+    }
+
+    /// An input that is yet to come was before the clock was set back, nobody knows how long.
+    fn had_input(&self) -> bool {
+        (0.0..ATTENTION_MS).contains(&(js_sys::Date::now() - self.last_input.get()))
     }
 
     /// Starts what is to run while somebody reads, unless it runs.
@@ -177,10 +182,9 @@ impl State {
         }
     }
 
-    /// Says a last time that somebody was reading, if so: the tab is being hidden, or the site left.
+    /// Says a last time that somebody was reading, if so: the tab is being hidden, or the page left.
     fn leave(&self) {
-        let was_attended = js_sys::Date::now() - self.last_input.get() < ATTENTION_MS;
-        if self.stop() && self.is_read.get() && was_attended {
+        if self.stop() && self.is_read.get() && self.had_input() {
             self.send();
         }
     }

@@ -69,7 +69,7 @@ impl Limits {
     pub fn new(rates: &Rates) -> Self {
         const MINUTE: Duration = Duration::from_secs(60);
         const HOUR: Duration = Duration::from_secs(3_600);
-        // One tab sends two a minute, and one more whenever it is left.
+        // One tab sends two a minute, and one more whenever a page of a document or the tab is left.
         const HEARTBEATS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("more than none");
         Self {
             questions: Limit::new(rates.questions_per_minute, MINUTE),
