@@ -28,7 +28,11 @@ use([
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** What is drawn, by its element: the chart, its option and its look, the size of letters it was drawn for, the
+/** How long a chart outside of the window waits to be drawn when nobody scrolls to it, in milliseconds: drawing
+    one takes a slow phone a fifth of a second, in which it answers nothing. */
+const UNSEEN_MS = 2_000;
+
+/** What is drawn or due to be, by its element: the chart, its option and its look, the size of letters it was drawn for, the
     value under the keyboard, and how to stop watching. */
 const drawings = new Map();
 
@@ -137,7 +141,7 @@ function dress(option, colours) {
 
 function paint(element) {
   const drawing = drawings.get(element);
-  if (!drawing) return;
+  if (!drawing?.json) return;
   drawing.chart?.dispose();
   drawing.rem = rem();
   const colours = palette(element);
@@ -212,6 +216,20 @@ function walk(element, event) {
   if (voice) voice.textContent = said;
 }
 
+/** Charts that nobody has seen yet. */
+const unseen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) if (isIntersecting) see(target);
+});
+
+/** An element has come into the window, or has waited for long enough. */
+function see(element) {
+  const drawing = drawings.get(element);
+  if (!drawing || drawing.isDue) return;
+  unseen.unobserve(element);
+  drawing.isDue = true;
+  attempt(element);
+}
+
 /** Watches an element in which something is to be drawn: its size, and the keys of the frame around it. */
 function begin(element) {
   const observer = new ResizeObserver(() => {
@@ -221,22 +239,36 @@ function begin(element) {
   });
   const frame = element.parentElement;
   const onKey = (event) => walk(element, event);
+  const timer = setTimeout(() => see(element), UNSEEN_MS);
   const stop = () => {
+    clearTimeout(timer);
+    unseen.unobserve(element);
     observer.disconnect();
     frame.removeEventListener("keydown", onKey);
     frame.removeEventListener("blur", onKey);
   };
   observer.observe(element);
+  unseen.observe(element);
   frame.addEventListener("keydown", onKey);
   frame.addEventListener("blur", onKey);
-  const drawing = { chart: undefined, json: "", look: "", rem: 0, at: undefined, stop };
+  const drawing = { isDue: false, chart: undefined, json: "", look: "", rem: 0, at: undefined, stop };
   drawings.set(element, drawing);
   return drawing;
+}
+
+/** Draws an element if it is still there; when that fails, the next chart is another matter. */
+function attempt(element) {
+  try {
+    if (element.isConnected) update(element);
+  } catch (error) {
+    reportError(error);
+  }
 }
 
 /** Draws what an element's option has become: in the same chart, or anew when it is to look different. */
 function update(element) {
   const drawing = drawings.get(element) ?? begin(element);
+  if (!drawing.isDue) return;
   const json = element.dataset.option;
   const look = element.className;
   if (drawing.json === json) return;
@@ -267,12 +299,7 @@ globalThis.studyinCharts = {
     for (const element of drawings.keys()) if (!element.isConnected) erase(element);
     for (const element of place.querySelectorAll("[data-option]")) {
       await turn();
-      try {
-        if (element.isConnected) update(element);
-      } catch (error) {
-        // The next chart is another matter.
-        reportError(error);
-      }
+      attempt(element);
     }
   },
 
