@@ -61,7 +61,7 @@ test("a chart is drawn when it comes into the window, or after a while", async (
     await page.goto("/analytics");
     await hydrated(page);
     // From here on only the test lets time pass.
-    await page.clock.pauseAt(await page.evaluate(() => Date.now() + 10));
+    await page.clock.pauseAt(await page.evaluate(() => Date.now() + 500));
     // The library is there once it has drawn what can be seen.
     await page.getByTestId("calendar-chart").scrollIntoViewIfNeeded();
     await expect(async () => {
