@@ -29,8 +29,9 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** How long a chart outside of the window waits to be drawn when nobody scrolls to it, in milliseconds: drawing
-    one takes a slow phone a fifth of a second, in which it answers nothing. */
-const UNSEEN_MS = 2_000;
+    one takes a slow phone a fifth of a second, in which it answers nothing. Who prints the page, or pictures
+    all of it, should not have to scroll first. */
+const UNSEEN_MS = 500;
 
 /** What is drawn or due to be, by its element: the chart, its option and its look, the size of letters it was drawn for, the
     value under the keyboard, and how to stop watching. */
