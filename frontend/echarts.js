@@ -32,6 +32,17 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
     one takes a slow phone a fifth of a second, in which it answers nothing. Who prints the page, or pictures
     all of it, should not have to scroll first. */
 const UNSEEN_MS = 500;
+/** The same where the page has been blocked for longer than this while it loaded: such a device is a slow one. */
+const UNSEEN_SLOW_MS = 2_500;
+const BLOCKED_SLOW_MS = 100;
+
+/** For how long the page could not answer since it was opened, in milliseconds, beyond 50 of each task. */
+let blockedMs = 0;
+if (PerformanceObserver.supportedEntryTypes.includes("longtask")) {
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) blockedMs += duration - 50;
+  }).observe({ type: "longtask", buffered: true });
+}
 
 /** What is drawn or due to be, by its element: the chart, its option and its look, the size of letters it was drawn for, the
     value under the keyboard, and how to stop watching. */
@@ -240,9 +251,12 @@ function begin(element) {
   });
   const frame = element.parentElement;
   const onKey = (event) => walk(element, event);
-  const timer = setTimeout(() => see(element), UNSEEN_MS);
+  const timers = [
+    setTimeout(() => blockedMs > BLOCKED_SLOW_MS || see(element), UNSEEN_MS),
+    setTimeout(() => see(element), UNSEEN_SLOW_MS),
+  ];
   const stop = () => {
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
     unseen.unobserve(element);
     observer.disconnect();
     frame.removeEventListener("keydown", onKey);
