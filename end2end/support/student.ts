@@ -98,6 +98,14 @@ export async function installClock(page: Page): Promise<void> {
   });
 }
 
+/** Moves a tab off the screen, or on it again. */
+export function show(page: Page, state: "hidden" | "visible"): Promise<void> {
+  return page.evaluate((state) => {
+    Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, state);
+}
+
 /** Waits until the page's script has taken over from the server's HTML; some pages carry none. */
 export async function hydrated(page: Page): Promise<void> {
   if ((await page.locator('link[rel="modulepreload"]').count()) === 0) return;

@@ -1,5 +1,5 @@
 import { expect, test } from "../support/fixtures";
-import { hydrated, installClock } from "../support/student";
+import { hydrated, installClock, show } from "../support/student";
 
 // A request that the service worker leaves to the network is told twice.
 test.use({ serviceWorkers: "block" });
@@ -35,16 +35,11 @@ test("a reader says that somebody reads, falls silent without input, and goes on
   await expect.poll(beats).toBe(1);
 
   // A hidden tab says so a last time and then nothing.
-  const show = (state: string) =>
-    page.evaluate((state) => {
-      Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
-      document.dispatchEvent(new Event("visibilitychange"));
-    }, state);
-  await show("hidden");
+  await show(page, "hidden");
   await expect.poll(beats).toBe(2);
   await page.clock.runFor(90_000);
   expect(beats()).toBe(2);
-  await show("visible");
+  await show(page, "visible");
   await page.clock.runFor(31_000);
   await expect.poll(beats).toBe(3);
 });

@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "../support/fixtures";
-import { hydrated, installClock, Student } from "../support/student";
+import { hydrated, installClock, show, Student } from "../support/student";
 
 // What the worker lets through to the network is told twice, and cannot be held up.
 test.use({ serviceWorkers: "block" });
@@ -12,14 +12,6 @@ async function uploadElsewhere(student: Student, name: string): Promise<void> {
   const tab = await student.context.newPage();
   await new Student(tab, student.email).upload(name, ["A harbour lies behind a mole."]);
   await tab.close();
-}
-
-/** Moves a tab off the screen, or on it again. */
-function show(page: Page, state: "hidden" | "visible"): Promise<void> {
-  return page.evaluate((state) => {
-    Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
-    document.dispatchEvent(new Event("visibilitychange"));
-  }, state);
 }
 
 /** Waits for what a page hears of the server, from its next load on. */
