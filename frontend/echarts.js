@@ -34,7 +34,7 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 const UNSEEN_MS = 500;
 /** The same where the page has been blocked for longer than this while it loaded: such a device is a slow one. */
 const UNSEEN_SLOW_MS = 2_500;
-const BLOCKED_SLOW_MS = 100;
+const BLOCKED_SLOW_MS = 50;
 
 /** For how long the page could not answer since it was opened, in milliseconds, beyond 50 of each task. */
 let blockedMs = 0;

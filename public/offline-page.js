@@ -1,6 +1,6 @@
 // The offline page: what is kept on this device, the questions that wait, and a place to ask one.
 
-import { note, tell, thread } from "/offline.js";
+import { note, sendAgain, tell, thread } from "/offline.js";
 
 const byId = (id) => document.getElementById(id);
 /** Whose browser this is, as far as the worker knows; a page without the server cannot ask anybody else. */
@@ -68,6 +68,7 @@ byId("ask").addEventListener("submit", async (event) => {
     // What she has typed on meanwhile stays.
     if (box.value.trim() === content) box.value = "";
     note("Your question is kept on this device and asked when the connection is back.");
+    sendAgain();
   } catch {
     note("No more questions can be kept. Your text stays in the box.");
   }

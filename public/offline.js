@@ -67,7 +67,8 @@ export async function tell(message) {
 let tries = 0;
 let retry;
 
-function sendAgain() {
+/** Has what waits sent now, and a few times more. */
+export function sendAgain() {
   tries = 0;
   send();
 }
@@ -130,6 +131,8 @@ async function take(message) {
   try {
     await tell({ type: "ask", question: { id: message.client_id, student, thread, message } });
     note("You are offline. Your question is kept on this device and asked when the connection is back.");
+    // The server may be back before anything else says so.
+    sendAgain();
     return "kept";
   } catch {
     note("You are offline, and no more questions can be kept. Ask this one again when the connection is back.");
@@ -140,6 +143,10 @@ async function take(message) {
 // What a page hears of the server, by name; "lost" when it hears no more.
 document.addEventListener("studyin:live", async ({ detail: { name, data } }) => {
   if (name === "lost") return probe();
+  if (name === "hello" || name === "resync") {
+    isReachable = true;
+    started.then(sendAgain, () => undefined);
+  }
   if (!("caches" in window)) return;
   const { id, state } = JSON.parse(data || "{}");
   const address = `/${name.startsWith("material") ? "library" : "coach"}/${id}`;
@@ -216,18 +223,29 @@ async function completeCopy(address) {
 /** A page as the server words it for keeping. */
 async function fetchCopy(address) {
   const answer = await fetch(`/copies${address}`);
-  if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
-  return answer;
+  if (answer.ok && !answer.redirected) return answer;
+  throw Object.assign(new Error("no copy"), { status: answer.redirected ? 401 : answer.status });
 }
 
 async function keepCopy(address, answer) {
   const copies = await caches.open(KEPT);
-  await copies.put(address, answer);
-  // She may have logged out in another tab meanwhile.
-  if ((await tell({ type: "owner" }).catch(() => undefined)) === student) return;
-  await copies.delete(address);
-  if ((await copies.keys()).length === 0) await caches.delete(KEPT);
-  throw new Error("she has logged out");
+  try {
+    await copies.put(address, answer);
+    // She may have logged out in another tab meanwhile.
+    if ((await tell({ type: "owner" }).catch(() => undefined)) === student) return;
+    await copies.delete(address);
+    throw Object.assign(new Error("she has logged out"), { status: 401 });
+  } finally {
+    if ((await copies.keys()).length === 0) await caches.delete(KEPT);
+  }
+}
+
+/** Why a copy could not be kept, and what to do about it. */
+function whyNot({ name, status }) {
+  if (name === "QuotaExceededError") return "There is no room on this device for another copy. Take one away first.";
+  if (status === 401) return "You are logged out. Log in to keep a copy.";
+  if (status === 404) return "This is no longer there, so no copy of it can be kept.";
+  return "That could not be kept. Try again when the connection is back.";
 }
 
 // The switch that keeps a copy of the page at `data-address`.
@@ -272,8 +290,8 @@ class KeepOffline extends HTMLElement {
     this.isBusy = true;
     try {
       await (isWanted ? this.keep(address) : dropCopy(address));
-    } catch {
-      note("That could not be kept. Try again when the connection is back.");
+    } catch (error) {
+      note(whyNot(error));
     }
     this.isBusy = false;
     await this.look();

@@ -27,6 +27,8 @@ const OFFLINE_PAGE = "/offline.html";
 const ASSETS = new URL(location.href).searchParams.get("assets") ?? location.origin;
 /** Questions that may wait; more than anybody types on a train. */
 const QUESTIONS_MAX = 20;
+/** How long the network may take to bring a page before a copy of it is shown, in milliseconds. */
+const PATIENCE_MS = 4_000;
 /** Longest the coach may take to take up a question, in milliseconds; how long it writes is its own affair. */
 const TAKING_MAX_MS = 60_000;
 /** What the coach's refusals mean for a question; after any other it can be asked again later. */
@@ -71,7 +73,7 @@ self.addEventListener("fetch", (event) => {
   const isHere = url.origin === location.origin;
   if (request.mode === "navigate") {
     if (isHere && request.method === "GET") event.respondWith(openPage(event, url));
-    else if (isHere && url.pathname === "/logout") event.respondWith(logOut(request));
+    else if (isHere && url.pathname === "/logout" && isOurs(request)) event.respondWith(logOut(request));
   } else if (request.method === "GET") {
     const path = builtPath(url);
     if (path) event.respondWith(openFile(event, ASSETS + path, true));
@@ -79,23 +81,40 @@ self.addEventListener("fetch", (event) => {
   }
 });
 
+/** Whether a page of ours leads here. A form of any other could wipe what she keeps; the server refuses those. */
+function isOurs({ referrer }) {
+  return referrer.startsWith(`${location.origin}/`);
+}
+
 async function openPage(event, { pathname }) {
   try {
-    const [preloaded, isLeaving] = await Promise.all([event.preloadResponse, caches.has(LEAVING)]);
-    if (isLeaving) await finishLogOut();
-    const answer = (!isLeaving && preloaded) || (await fetch(event.request));
-    if (isElsewheres(answer)) throw new Error(`status ${answer.status}`);
-    if (answer.headers.get("x-session") === "none") event.waitUntil(seal());
-    if (answer.status === 404) event.waitUntil(dropCopy(pathname));
-    return answer;
+    const answer = answerOf(event, pathname);
+    return await Promise.race([answer, copyInsteadOf(answer, pathname)]);
   } catch {
     return (await keptCopy(pathname)) ?? (await caches.match(OFFLINE_PAGE)) ?? Response.error();
   }
 }
 
-/** Whether a proxy says that it does not reach the server; what the server itself says has its time on it. */
+/** What the server answers; an error where none does. */
+async function answerOf(event, pathname) {
+  const [preloaded, isLeaving] = await Promise.all([event.preloadResponse, caches.has(LEAVING)]);
+  if (isLeaving) await finishLogOut();
+  const answer = (!isLeaving && preloaded) || (await fetch(event.request));
+  if (isElsewheres(answer)) throw new Error(`status ${answer.status}`);
+  if (answer.headers.get("x-session") === "none") event.waitUntil(seal());
+  if (answer.status === 404) event.waitUntil(dropCopy(pathname));
+  return answer;
+}
+
+/** The copy of a page, if there is one, of a network that only lets her wait. */
+async function copyInsteadOf(answer, pathname) {
+  await new Promise((done) => setTimeout(done, PATIENCE_MS));
+  return (await keptCopy(pathname)) ?? answer;
+}
+
+/** Whether something on the way says that it finds no server; what the server itself says has its time on it. */
 function isElsewheres({ status, headers }) {
-  return [502, 503, 504].includes(status) && !headers.has("x-response-time");
+  return (status >= 500 || status === 404) && !headers.has("x-response-time");
 }
 
 async function keptCopy(path) {
@@ -115,17 +134,23 @@ function builtPath({ href }) {
 async function openFile(event, address, isBuilt) {
   const kept = await caches.match(address, { cacheName: FILES, ignoreVary: true });
   if (kept) return kept;
-  // A copy outlives the build whose style it names, and names it without a checksum.
-  const style = address.endsWith(".css") && SHELL.find((path) => path.endsWith(".css"));
-  const ownStyle = async () => style && (await caches.match(ASSETS + style, { cacheName: FILES }));
-  const isUnchecked = ASSETS !== location.origin && !event.request.integrity;
-  if (style && isUnchecked) return (await ownStyle()) ?? Response.error();
+  // A style from elsewhere that nobody has checked could be anything.
+  const isUnchecked = ASSETS !== location.origin && address.endsWith(".css") && !event.request.integrity;
+  if (isUnchecked) return (await ownStyle(address)) ?? Response.error();
   const answer = await fetch(event.request).catch(() => Response.error());
-  if (isBuilt && answer.ok && answer.type !== "opaque") {
+  const isOpaque = answer.type === "opaque";
+  if (!answer.ok && !isOpaque) return (await ownStyle(address)) ?? answer;
+  if (isBuilt && !isOpaque) {
     const copy = answer.clone();
     event.waitUntil(caches.open(FILES).then((cache) => cache.put(address, copy)));
   }
-  return answer.ok || answer.type === "opaque" ? answer : ((await ownStyle()) || answer);
+  return answer;
+}
+
+/** This build's style, for a kept copy that outlived the build whose style it names. */
+async function ownStyle(address) {
+  const own = address.endsWith(".css") && SHELL.find((path) => path.endsWith(".css"));
+  return own ? caches.match(ASSETS + own, { cacheName: FILES }) : undefined;
 }
 
 /** Leaves nothing of hers here, whether or not the server can be told now. */

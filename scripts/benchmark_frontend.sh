@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a page costs the student who opens it: builds the release, seeds a student with a year behind
 # her, opens every page in Chromium with an empty and with a full cache, unthrottled and as on a slow
-# phone, and writes target/bench/frontend.md and frontend.json. About a quarter of an hour.
+# phone, and writes target/bench/frontend.md and frontend.json. About twenty minutes.
 #
 #   BENCH_RUNS=5        how often each page is opened; the median is told
 #   BENCH_ROUTES=/,/coach   only these pages
@@ -16,5 +16,5 @@ if [ -z "${SERVER_READY:-}" ]; then
 fi
 npm_install end2end
 scripts/browser.sh
-say "Measuring (about a quarter of an hour; leave the machine alone meanwhile)"
+say "Measuring (about twenty minutes; leave the machine alone meanwhile)"
 exec node scripts/benchmark_frontend.mjs "$SERVER"

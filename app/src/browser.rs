@@ -32,6 +32,11 @@ pub fn file_max_bytes() -> f64 {
         .unwrap_or(FILE_MAX_BYTES)
 }
 
+/// Whether the page's tab is on screen.
+pub fn is_visible() -> bool {
+    leptos::prelude::document().visibility_state() == web_sys::VisibilityState::Visible
+}
+
 /// The browser's time zone as an IANA name.
 pub fn time_zone() -> Option<String> {
     let format = js_sys::Intl::DateTimeFormat::new(&js_sys::Array::new(), &js_sys::Object::new());

@@ -69,6 +69,25 @@ for (const [path, shown] of [
   });
 }
 
+for (const [what, call] of [
+  ["a new title", (id: string) => ["rename_material", { id, title: "Beacon" }]],
+  ["another time zone", () => ["set_time_zone", { time_zone: "Pacific/Auckland" }]],
+] as const) {
+  test(`the figures hear of ${what}`, async ({ student }) => {
+    const { page } = student;
+    const row = await student.upload();
+    const address = (await row.getByRole("link").first().getAttribute("href")) ?? "";
+    const heard = listen(page);
+    await page.goto("/analytics");
+    await hydrated(page);
+    await heard("hello");
+    const [name, form] = call(address.split("/").pop() ?? "");
+    const renewed = page.waitForResponse((answer) => answer.url().endsWith("/api/fn/analytics"));
+    await page.evaluate(([name, form]) => fetch(`/api/fn/${name}`, { method: "POST", body: new URLSearchParams(form) }), [name, form] as const);
+    await renewed;
+  });
+}
+
 test("a tab in the background is not connected, and up to date when it is turned to", async ({ student }) => {
   const { page } = student;
   await student.upload();

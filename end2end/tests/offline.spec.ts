@@ -1,11 +1,13 @@
-import type { BrowserContext, Page } from "@playwright/test";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Browser, BrowserContext, Page } from "@playwright/test";
 import { expect, test } from "../support/fixtures";
 import { Proxy } from "../support/proxy";
 import { hydrated, newEmail, Student } from "../support/student";
 
 // A browser without a connection says so in its console, for everything it tries in vain; and that a
 // document or a session is gone.
-test.use({ expectedErrors: [/ERR_INTERNET_DISCONNECTED|status of 40[14]/] });
+test.use({ expectedErrors: [/ERR_INTERNET_DISCONNECTED|status of (40[134]|502)/] });
 
 /** Waits until the service worker has this page and its shell. */
 async function guarded(page: Page): Promise<void> {
@@ -377,7 +379,7 @@ test("logging out in another tab leaves nothing, whatever the first one does", a
   await keep.click();
   await expect(keep).not.toBeChecked();
   await keep.click();
-  await expect(page.locator(".offline-note")).toContainText("could not be kept");
+  await expect(page.locator(".offline-note")).toContainText("You are logged out");
   const { caches, databases } = await keptByBrowser(page);
   expect(Object.keys(caches).filter((name) => !name.startsWith("shell-"))).toEqual([]);
   expect(databases).toEqual([]);
@@ -416,38 +418,99 @@ test("a copy made while its document was still being read is made whole", async 
   await expect.poll(kept).toContain("lighthouse of Varnholm");
 });
 
-test("a proxy that cannot reach the server is no server: kept pages are shown, and a log-out is made up for", async ({ browser, server }) => {
-  test.setTimeout(120_000);
-  const proxy = await Proxy.before(server.url);
+/** A new student, whose browser comes by a proxy. */
+async function atProxy(browser: Browser, server: string, act: (student: Student, proxy: Proxy) => Promise<void>): Promise<void> {
+  const proxy = await Proxy.before(server);
   const context = await browser.newContext({ baseURL: proxy.url });
   try {
-    const student = await new Student(await context.newPage()).signUp();
-    const { page } = student;
+    await act(await new Student(await context.newPage()).signUp(), proxy);
+  } finally {
+    await context.close();
+    await proxy.stop();
+  }
+}
+
+test("a proxy that cannot reach the server is no server: kept pages are shown, and a log-out is made up for", async ({ browser, server }) => {
+  test.setTimeout(120_000);
+  await atProxy(browser, server.url, async (student, proxy) => {
+    const { page, context } = student;
     const address = await keepDocument(student);
-    proxy.isCutOff = true;
+    proxy.fault = 502;
     await page.goto(address);
     await expect(page.getByText("Your copy on this device")).toBeVisible();
     await page.goto("/");
     await expect(page.getByRole("heading", { name: "You are offline" })).toBeVisible();
 
-    proxy.isCutOff = false;
+    proxy.fault = undefined;
     await page.goto("/settings");
     await hydrated(page);
     await guarded(page);
-    proxy.isCutOff = true;
+    proxy.fault = 502;
     await page.locator('form[action^="/logout"] button').first().click();
     await expect(page.getByText("You are logged out on this device")).toBeVisible();
     expect(await copies(page)).toEqual([]);
 
     // Past the worker, as with a reload that is to bypass every cache.
-    proxy.isCutOff = false;
+    proxy.fault = undefined;
     const bypassing = await context.newCDPSession(page);
     await bypassing.send("Network.enable");
     await bypassing.send("Network.setBypassServiceWorker", { bypass: true });
     await page.goto("/library");
     await expect(page).toHaveURL(/\/login/);
-  } finally {
-    await context.close();
-    await proxy.stop();
-  }
+  });
+});
+
+test("a kept copy is shown while the network only lets her wait, and stays when a proxy knows no server", async ({ browser, server }) => {
+  test.setTimeout(120_000);
+  await atProxy(browser, server.url, async (student, proxy) => {
+    const { page } = student;
+    const address = await keepDocument(student);
+    for (const fault of ["silence", 404] as const) {
+      proxy.fault = fault;
+      await page.goto(address);
+      await expect(page.getByText("Your copy on this device")).toBeVisible();
+    }
+    expect(await copies(page)).toEqual([address]);
+  });
+});
+
+test("a question kept while the server was away is asked when it is back, whatever she does", async ({ browser, server }) => {
+  test.setTimeout(120_000);
+  await atProxy(browser, server.url, async (student, proxy) => {
+    const { page } = student;
+    await student.upload();
+    await page.goto("/coach");
+    await hydrated(page);
+    await guarded(page);
+    proxy.fault = 502;
+    await page.getByTestId("composer").fill("Who built the lighthouse of Varnholm?");
+    await page.getByTestId("send").click();
+    await expect(page.locator(".offline-note")).toContainText("kept on this device");
+    proxy.fault = undefined;
+    await page.getByRole("link", { name: "Read the answer" }).click({ timeout: 60_000 });
+    await expect(page.getByTestId("answer").locator(".citation").first()).toBeVisible();
+  });
+});
+
+test.describe("another site", () => {
+  test.use({ expectedErrors: [/status of 403|request to another site: http:\/\/localhost/] });
+
+  test("cannot log her out by a form, nor take away what she keeps", async ({ student }) => {
+    test.setTimeout(120_000);
+    const { page } = student;
+    const address = await keepDocument(student);
+    const home = new URL(page.url()).origin;
+    // Another name of this machine is another site.
+    const form = `<form method="post" action="${home}/logout"></form><script>document.forms[0].submit()</script>`;
+    const site = createServer((_, outgoing) => outgoing.writeHead(200, { "content-type": "text/html" }).end(form));
+    await new Promise<void>((listening) => site.listen(0, "127.0.0.1", listening));
+    const { port } = site.address() as AddressInfo;
+    const refused = page.waitForResponse(`${home}/logout`);
+    await page.goto(`http://localhost:${port}/`);
+    expect((await refused).status()).toBe(403);
+    await page.goto(address);
+    await hydrated(page);
+    await expect(page.getByRole("switch", { name: "Keep offline" })).toBeChecked();
+    site.close();
+  });
 });

@@ -36,6 +36,7 @@ use app::model::{
     id::{MaterialId, MessageId, UserId},
 };
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use event::{Deed, Event, Sha256};
 use figures::Day;
 use std::sync::Arc;
@@ -179,13 +180,18 @@ impl Analytics {
     /// Tells the open tabs what an activity has brought.
     pub fn announce(&self, counted: Counted) {
         let Counted { user, unlocked } = counted;
-        self.changes.publish(Change::ActivityRecorded { user });
+        self.figures_changed(user);
         for definition in unlocked {
             self.changes.publish(Change::AchievementUnlocked {
                 user,
                 achievement: definition.id,
             });
         }
+    }
+
+    /// Tells the open tabs to read the figures again.
+    pub fn figures_changed(&self, user: UserId) {
+        self.changes.publish(Change::FiguresChanged { user });
     }
 
     /// Figures of the last `days` days, today included, and of as many before; a number out of range
@@ -226,7 +232,8 @@ impl Analytics {
             hours: figures::hours(&hours),
             materials: stored::materials(&self.db, user, period).await?,
             cited_pages: stored::cited_pages(&self.db, user, LISTED_MAX).await?,
-            unanswered: stored::unanswered(&self.db, user, LISTED_MAX).await?,
+            unanswered: stored::unanswered(&self.db, user, self.zone(user).await?, LISTED_MAX)
+                .await?,
             achievements: self.achievements(user).await?,
         })
     }
@@ -278,7 +285,13 @@ impl Analytics {
             materials,
             other_minutes,
             cited_pages: stored::cited_pages(&self.db, user, limit(TOP_MAX)).await?,
-            unanswered: stored::unanswered(&self.db, user, limit(UNANSWERED_MAX)).await?,
+            unanswered: stored::unanswered(
+                &self.db,
+                user,
+                self.zone(user).await?,
+                limit(UNANSWERED_MAX),
+            )
+            .await?,
         })
     }
 
@@ -323,18 +336,31 @@ impl Analytics {
     /// # Errors
     /// When the database fails or the account is gone.
     pub async fn today(&self, user: UserId) -> Result<NaiveDate, AnalyticsError> {
-        let zone = activity::time_zone(&self.db, user)
-            .await?
-            .ok_or(AnalyticsError::NotFound)?;
-        let zone = activity::zone_named(&zone);
-        Ok(sittings::local_date(self.clock.now(), zone))
+        let newest = stored::newest_day(&self.db, user).await?;
+        Ok(today_of(newest, self.date_in(self.zone(user).await?)))
     }
 
     /// All days with anything on them, oldest first, and the student's today.
     async fn history(&self, user: UserId) -> Result<(Vec<Day>, NaiveDate), AnalyticsError> {
-        let today = self.today(user).await?;
-        Ok((stored::history(&self.db, user).await?, today))
+        let date = self.date_in(self.zone(user).await?);
+        let history = stored::history(&self.db, user).await?;
+        let today = today_of(history.last().map(|day| day.date), date);
+        Ok((history, today))
     }
+
+    async fn zone(&self, user: UserId) -> Result<Tz, AnalyticsError> {
+        let zone = activity::time_zone(&self.db, user).await?;
+        Ok(activity::zone_named(&zone.ok_or(AnalyticsError::NotFound)?))
+    }
+
+    fn date_in(&self, zone: Tz) -> NaiveDate {
+        sittings::local_date(self.clock.now(), zone)
+    }
+}
+
+/// Who goes west is in a day she has had already; what she did in the one after it stays hers meanwhile.
+fn today_of(newest: Option<NaiveDate>, date: NaiveDate) -> NaiveDate {
+    newest.map_or(date, |newest| newest.max(date))
 }
 
 /// What is kept of an activity: also what it finished, which nobody could tell later.

@@ -36,8 +36,8 @@ pub enum Change {
         user: UserId,
         conversation: ConversationId,
     },
-    /// Study time, XP or the streak moved.
-    ActivityRecorded {
+    /// Figures of learning moved, or the days and titles they are shown with.
+    FiguresChanged {
         user: UserId,
     },
     /// Something worth being proud of; the id of `analytics::achievements`.
@@ -60,7 +60,7 @@ impl Change {
             | Self::MaterialDeleted { user, .. }
             | Self::AnswerRecorded { user, .. }
             | Self::ConversationDeleted { user, .. }
-            | Self::ActivityRecorded { user }
+            | Self::FiguresChanged { user }
             | Self::AchievementUnlocked { user, .. }
             | Self::SessionEnded { user } => user,
         }

@@ -372,6 +372,8 @@ impl Ingest {
         let material = materials::rename(&self.shop.db, user, id, title).await?;
         if material.is_some() {
             self.changed(user, id);
+            // They name documents.
+            self.shop.changes.publish(Change::FiguresChanged { user });
         }
         Ok(material)
     }

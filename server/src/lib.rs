@@ -18,6 +18,7 @@ pub mod failpoint;
 pub mod find;
 pub mod http;
 pub mod ingest;
+pub mod limits;
 pub mod memory;
 pub mod prose;
 pub mod provider;
@@ -39,7 +40,6 @@ use config::{Config, Signups};
 use http::{
     api::conditional::Answers,
     assets::Assets,
-    limits::Limits,
     state::{AppState, Wired},
 };
 use ingest::{
@@ -48,6 +48,7 @@ use ingest::{
     uploads::{UploadError, Uploads},
 };
 use leptos::config::{Env, LeptosOptions};
+use limits::Limits;
 use provider::{EmbedderSlot, EmbedderSource};
 use render::{OpenError, Renderer};
 use retrieval::Retrieval;
@@ -192,6 +193,7 @@ impl Application {
             clock.clone(),
         );
         let vitals = Vitals::new(db.clone(), clock.clone());
+        let allowances = Arc::new(Limits::new(&config.rates));
         let services = services::services(services::Parts {
             db: db.clone(),
             caches: &caches,
@@ -202,11 +204,12 @@ impl Application {
             coach: Arc::clone(&coach),
             analytics: Arc::clone(&analytics),
             vitals: vitals.clone(),
+            limits: Arc::clone(&allowances),
         });
         let (leptos, reload_port) = leptos_options(&config, addr)?;
         let assets = Assets::find(&leptos, config.assets.as_ref());
         let state = AppState::from(Wired {
-            limits: Arc::new(Limits::new(&config.rates)),
+            limits: allowances,
             places: Arc::new(Semaphore::new(http::layers::REQUESTS_AT_ONCE)),
             config: Arc::new(config),
             db,

@@ -16,6 +16,7 @@ use crate::{
     cache::{Cached, Caches, Got, Namespace},
     coach::Coach,
     ingest::{Ingest, IngestError, files},
+    limits::Limits,
     render::{RenderError, Renderer},
     retrieval::{Retrieval, RetrievalError},
     store::{Db, StoreError},
@@ -42,6 +43,7 @@ pub struct Parts<'a> {
     pub coach: Arc<Coach>,
     pub analytics: Arc<Analytics>,
     pub vitals: Vitals,
+    pub limits: Arc<Limits>,
 }
 
 /// Bundles the ports for the pages.
@@ -56,10 +58,12 @@ pub fn services(parts: Parts<'_>) -> Services {
         coach,
         analytics,
         vitals,
+        limits,
     } = parts;
     let accounts = AccountsPort {
         profile: Cached::new(caches, Namespace::Profile, "profile", 1),
         accounts,
+        analytics: Arc::clone(&analytics),
     };
     Services {
         admin: Arc::new(AdminPort {
@@ -82,12 +86,13 @@ pub fn services(parts: Parts<'_>) -> Services {
         }),
         analytics: Arc::new(AnalyticsPort {
             overview: Cached::new(caches, Namespace::Analytics, "overview", 3),
-            page: Cached::new(caches, Namespace::Analytics, "page", 3),
+            page: Cached::new(caches, Namespace::Analytics, "page", 4),
             days: Cached::new(caches, Namespace::Analytics, "days", 2),
             standing: Cached::new(caches, Namespace::Analytics, "standing", 1),
-            more: Cached::new(caches, Namespace::Analytics, "more", 2),
+            more: Cached::new(caches, Namespace::Analytics, "more", 3),
             achievements: Cached::new(caches, Namespace::Analytics, "achievements", 1),
             analytics,
+            limits,
         }),
     }
 }

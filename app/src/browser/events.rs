@@ -6,6 +6,7 @@
 //! Only a tab that is on screen is connected: browsers open six connections to a server that is spoken to
 //! without encryption, over all tabs, and a seventh tab would never load.
 
+use super::is_visible;
 use js_sys::{JSON, Object, Reflect};
 use leptos::prelude::{document, set_timeout};
 use std::{
@@ -14,7 +15,7 @@ use std::{
     time::Duration,
 };
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{CustomEvent, CustomEventInit, EventSource, MessageEvent, VisibilityState};
+use web_sys::{CustomEvent, CustomEventInit, EventSource, MessageEvent};
 
 /// What `public/offline.js` is told of, on the document.
 const LIVE: &str = "studyin:live";
@@ -125,10 +126,6 @@ impl Drop for Follower {
             source.close();
         }
     }
-}
-
-fn is_visible() -> bool {
-    document().visibility_state() == VisibilityState::Visible
 }
 
 /// Follows the named events, `hello` and `resync`. `on_event` gets the event's name and its JSON. To be

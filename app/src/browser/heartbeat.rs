@@ -5,13 +5,14 @@
 //! goes out every 30 seconds, and one more when the page or the tab is left. Without input the timer ends, and the
 //! next input starts it again: an idle page does nothing at all.
 
+use super::is_visible;
 use crate::model::id::MaterialId;
 use leptos::leptos_dom::helpers::{
     IntervalHandle, TimeoutHandle, set_interval_with_handle, set_timeout_with_handle,
 };
 use std::{cell::Cell, rc::Rc, time::Duration};
 use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{Document, Event, VisibilityState, Window};
+use web_sys::{Event, Window};
 
 const ADDRESS: &str = "/api/heartbeat";
 const BEAT_EVERY: Duration = Duration::from_secs(30);
@@ -38,7 +39,6 @@ pub struct Reading {
 
 struct State {
     window: Window,
-    document: Document,
     /// The heartbeat as JSON.
     beat: String,
     on_read: Box<dyn Fn(Told)>,
@@ -64,7 +64,6 @@ pub fn follow(
     on_read: impl Fn(Told) + 'static,
 ) -> Option<Reading> {
     let window = web_sys::window()?;
-    let document = window.document()?;
     let beat = [
         "{\"material\":\"",
         &material.to_string(),
@@ -74,7 +73,6 @@ pub fn follow(
     ];
     let state = Rc::new(State {
         window,
-        document,
         beat: beat.concat(),
         on_read: Box::new(on_read),
         last_input: Cell::new(js_sys::Date::now()),
@@ -87,7 +85,7 @@ pub fn follow(
     let on_event = Closure::<dyn Fn(Event)>::new(move |event: Event| {
         let is_leaving = match &*event.type_() {
             "pagehide" => true,
-            "visibilitychange" => !heard.is_visible(),
+            "visibilitychange" => !is_visible(),
             _ => false,
         };
         if is_leaving {
@@ -127,12 +125,8 @@ impl Drop for Reading {
 }
 
 impl State {
-    fn is_visible(&self) -> bool {
-        self.document.visibility_state() == VisibilityState::Visible
-    }
-
     fn is_attended(&self) -> bool {
-        self.is_visible() && self.had_input()
+        is_visible() && self.had_input()
     }
 
     /// An input that is yet to come was before the clock was set back, nobody knows how long.
@@ -142,7 +136,7 @@ impl State {
 
     /// Starts what is to run while somebody reads, unless it runs.
     fn start(self: &Rc<Self>) {
-        if !self.is_visible() {
+        if !is_visible() {
             return;
         }
         let beating = self.beating.take().or_else(|| {

@@ -152,6 +152,8 @@ pub struct CitedPage {
 pub struct UnansweredQuestion {
     pub text: String,
     pub asked_at: DateTime<Utc>,
+    /// Her day of that moment.
+    pub asked_on: NaiveDate,
     pub conversation: ConversationId,
 }
 

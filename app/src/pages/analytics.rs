@@ -36,7 +36,7 @@ const PERIOD_MAX: u32 = 365;
 
 /// The changes that move the figures.
 const MOVERS: [&str; 4] = [
-    "activity",
+    "figures",
     "conversation",
     "conversation_deleted",
     "material_deleted",

@@ -14,7 +14,7 @@ use leptos::{html, prelude::*};
 use leptos_meta::Title;
 
 /// The changes that move what is on the desk.
-const MOVERS: [&str; 3] = ["material", "material_deleted", "activity"];
+const MOVERS: [&str; 3] = ["material", "material_deleted", "figures"];
 
 /// The home page.
 ///

@@ -10,8 +10,9 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
 use uuid::Uuid;
 
-/// Seconds within which going on reading a document counts once: a browser says so every 30.
-pub const READING_SLOT_SECONDS: i64 = 30;
+/// Seconds within which going on reading a page counts once. A browser says so every 30, and when the page
+/// is left: what it says then is as good as lost if it falls together with what it said before.
+pub const READING_SLOT_SECONDS: i64 = 5;
 /// Seconds within which the same page is read once; after that it is read again.
 const PAGE_SLOT_SECONDS: i64 = 60;
 
@@ -111,8 +112,8 @@ impl Event {
             Deed::PageRead { material, page, .. } => {
                 format!("page:{material}:{page}:{}", slot(PAGE_SLOT_SECONDS))
             }
-            Deed::Reading { material, .. } => {
-                format!("reading:{material}:{}", slot(READING_SLOT_SECONDS))
+            Deed::Reading { material, page, .. } => {
+                format!("reading:{material}:{page}:{}", slot(READING_SLOT_SECONDS))
             }
         }
     }

@@ -240,7 +240,7 @@ async fn a_first_day_with_a_document_and_a_question_is_worth_sixty_five() {
     desk.record(added(1)).await.expect("recorded");
     assert_eq!(
         changes.try_recv().ok(),
-        Some(Change::ActivityRecorded { user: desk.user })
+        Some(Change::FiguresChanged { user: desk.user })
     );
     desk.pass(TimeDelta::minutes(2));
     desk.ask(1).await;
@@ -374,6 +374,54 @@ async fn a_session_past_midnight_makes_the_day_before_count_after_all() {
     assert_eq!(
         (overview.current.study_sessions, overview.current.minutes),
         (2, 14)
+    );
+}
+
+#[tokio::test]
+async fn the_last_heartbeat_of_a_page_counts_soon_after_another() {
+    let desk = Desk::new("Europe/Berlin", "2026-03-02T10:00:25Z").await;
+    let material = desk.add_material(desk.user, 1, 2).await;
+    let page = 1;
+    desk.record(Activity::PageRead { material, page })
+        .await
+        .expect("recorded");
+    desk.set("2026-03-02T10:01:05Z");
+    desk.record(Activity::Reading { material, page })
+        .await
+        .expect("recorded");
+    assert_eq!(desk.overview().await.current.minutes, 1);
+    desk.set("2026-03-02T10:01:26Z");
+    desk.record(Activity::Reading { material, page })
+        .await
+        .expect("recorded");
+    assert_eq!(desk.overview().await.current.minutes, 2);
+    // The word that the second page was read is lost; its heartbeat is not.
+    desk.pass(TimeDelta::seconds(1));
+    desk.record(Activity::Reading { material, page: 2 })
+        .await
+        .expect("recorded");
+    assert_eq!(desk.overview().await.current.materials_finished, 1);
+}
+
+#[tokio::test]
+async fn who_goes_west_keeps_the_day_she_has_had_already() {
+    let desk = Desk::new("Pacific/Auckland", "2026-03-02T21:00:00Z").await;
+    for number in 1..=3 {
+        desk.ask(number).await;
+    }
+    let before = desk.overview().await.current;
+    let standing = desk.analytics.standing(desk.user).await.expect("figures");
+    desk.move_to(desk.user, Tz::America__New_York).await;
+    let after = desk.overview().await.current;
+    assert_eq!((after.xp, after.level), (before.xp, before.level));
+    assert_eq!((after.active_days, after.longest_streak_days), (1, 1));
+    let now = desk.analytics.standing(desk.user).await.expect("figures");
+    assert_eq!(now.longest_streak_days, standing.longest_streak_days);
+    let days = desk.analytics.days(desk.user, 7).await.expect("days");
+    let last = days.last().expect("a day");
+    assert_eq!(
+        (last.date.to_string().as_str(), last.activities),
+        ("2026-03-03", 3)
     );
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::{provider::chat::Answer, store::activity::figures};
 use app::model::{analytics::CitedPage, id::MaterialId};
 use async_trait::async_trait;
+use chrono_tz::Tz;
 use futures::stream;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -374,21 +375,27 @@ async fn what_the_materials_do_not_cover_is_said_without_asking_the_provider() {
             .starts_with("Your materials do not cover this")
     );
     assert!(reloaded.passages.is_empty() && reloaded.citations.is_empty());
-    let open = figures::unanswered(&desk.db, desk.user, 9).await.unwrap();
+    let open = figures::unanswered(&desk.db, desk.user, Tz::UTC, 9)
+        .await
+        .unwrap();
     assert_eq!(open.len(), 1);
     assert_eq!(open[0].text, "Zugspitze Watzmann Großglockner?");
     desk.coach
         .delete(desk.user, open[0].conversation)
         .await
         .unwrap();
-    let open = figures::unanswered(&desk.db, desk.user, 9).await.unwrap();
+    let open = figures::unanswered(&desk.db, desk.user, Tz::UTC, 9)
+        .await
+        .unwrap();
     assert!(open.is_empty());
 }
 
 impl Desk {
     /// The questions the materials could not answer, as they were written.
     async fn open(&self) -> Vec<String> {
-        let open = figures::unanswered(&self.db, self.user, 9).await.unwrap();
+        let open = figures::unanswered(&self.db, self.user, Tz::UTC, 9)
+            .await
+            .unwrap();
         open.into_iter().map(|question| question.text).collect()
     }
 
@@ -457,7 +464,9 @@ async fn cited_pages_are_counted_as_long_as_their_answers_are_there() {
     let last = desk.coach.conversations(desk.user).await.unwrap()[0].id;
     desk.coach.delete(desk.user, last).await.unwrap();
     assert_eq!(cited().await, [(desk.material, 1, 2)]);
-    let unanswered = figures::unanswered(&desk.db, desk.user, 9).await.unwrap();
+    let unanswered = figures::unanswered(&desk.db, desk.user, Tz::UTC, 9)
+        .await
+        .unwrap();
     assert!(unanswered.is_empty());
 }
 

@@ -112,7 +112,7 @@ async fn event(
             .json_data(serde_json::json!({ "id": material }))
             .ok(),
         Change::SessionEnded { .. } => None,
-        Change::ActivityRecorded { .. } => Some(Event::default().event("activity").data("{}")),
+        Change::FiguresChanged { .. } => Some(Event::default().event("figures").data("{}")),
         Change::AchievementUnlocked { achievement, .. } => {
             let definition = achievements::find(achievement)?;
             let news = AchievementNews {

@@ -3,7 +3,6 @@
 
 use super::{
     client::ClientAddress,
-    limits::in_words,
     next::{local_path, to_sign_in},
     pages,
     problem::Problem,
@@ -13,6 +12,7 @@ use super::{
 use crate::{
     accounts::{AccountError, SignUp, network, sessions::SessionToken},
     changes::Change,
+    limits::in_words,
     services,
 };
 use app::{error::AppError, model::account::Profile, ports::FormState};

@@ -1,7 +1,8 @@
 //! `POST /api/heartbeat`: the reader's word that somebody is still reading. Sent with `sendBeacon`, also
 //! while a page is being left, so nobody waits for the answer; what counts is decided by `analytics`.
 
-use super::{limits::in_words, problem::Problem, session::SignedIn, state::AppState};
+use super::{problem::Problem, session::SignedIn, state::AppState};
+use crate::limits::in_words;
 use app::model::id::MaterialId;
 use axum::{body::Bytes, extract::State, http::StatusCode};
 use serde::Deserialize;

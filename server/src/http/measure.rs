@@ -133,10 +133,10 @@ fn name_of(method: &Method) -> &'static str {
         .unwrap_or("OTHER")
 }
 
-/// A template of the router's, of which there are only so many.
+/// A template of the router's, of which there are only so many. Built files are found without one.
 fn route_of(request: &Request) -> String {
     match request.extensions().get::<MatchedPath>() {
-        Some(path) if path.as_str().starts_with("/pkg") => "/pkg".to_owned(),
+        None if request.uri().path().starts_with("/pkg/") => "/pkg".to_owned(),
         // Server functions share one template; which one it was is worth knowing.
         Some(path) if path.as_str() == super::FUNCTIONS => known_function(request.uri().path()),
         Some(path) => path.as_str().to_owned(),
@@ -200,6 +200,7 @@ mod tests {
         let _guard = tracing::subscriber::set_default(subscriber);
         let router = Router::new()
             .route("/library/{id}", get(|| async { "a page" }))
+            .nest("/pkg", Router::new().fallback(async || "a built file"))
             .layer(from_fn(
                 move |request: Request, next: axum::middleware::Next| async move {
                     let clock = Clock::system();
@@ -221,6 +222,14 @@ mod tests {
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
         assert!(log.contains("OTHER") && !log.contains("BREW"), "{log}");
         assert_eq!(name_of(&Method::PATCH), "PATCH");
+    }
+
+    #[tokio::test]
+    async fn built_files_are_one_route() {
+        let request = Request::get("/pkg/app.7f3a.js");
+        let request = request.body(Body::empty()).unwrap();
+        let (_, log) = answered(Duration::ZERO, request).await;
+        assert!(log.contains("/pkg") && !log.contains("7f3a"), "{log}");
     }
 
     #[tokio::test]

@@ -16,7 +16,6 @@ use axum::{
 };
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::ResponseOptions;
-use serde::Deserialize;
 use std::sync::Arc;
 
 /// Pages a visitor may see.
@@ -38,8 +37,7 @@ pub fn routes() -> Router<AppState> {
         })
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default, PartialEq)]
 struct PageQuery {
     next: String,
     /// The period of the analytics page.
@@ -197,8 +195,34 @@ pub fn get_of(address: &str, host: Option<HeaderValue>) -> Request {
     request
 }
 
+/// What stands there twice is what it is the last time, as it is to the router in the browser.
 fn query_of(uri: &Uri) -> PageQuery {
-    axum::extract::Query::try_from_uri(uri)
-        .map(|query| query.0)
-        .unwrap_or_default()
+    let mut query = PageQuery::default();
+    for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        match &*name {
+            "next" => query.next = value.into_owned(),
+            "days" => query.days = Some(value.into_owned()),
+            _ => {}
+        }
+    }
+    query
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_means_here_what_it_means_to_the_router_in_the_browser() {
+        let days = |address: &'static str| query_of(&Uri::from_static(address)).days;
+        assert_eq!(days("/analytics"), None);
+        assert_eq!(days("/analytics?days=7").as_deref(), Some("7"));
+        assert_eq!(days("/analytics?days=30&days=7").as_deref(), Some("7"));
+        assert_eq!(
+            days("/analytics?days=7&next=a&next=b").as_deref(),
+            Some("7")
+        );
+        let next = query_of(&Uri::from_static("/login?next=%2Flibrary%3Fa%3Db+c")).next;
+        assert_eq!(next, "/library?a=b c");
+    }
 }

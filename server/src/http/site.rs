@@ -8,12 +8,13 @@ use super::{
     problem::{Problem, wants_page},
     session::Visitor,
     state::AppState,
+    tag,
 };
 use axum::{
     Router,
-    body::Body,
+    body::{Body, to_bytes},
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -29,6 +30,8 @@ const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
+/// Most bytes of a public file that are read to name its content; what is larger is sent each time.
+const TAGGED_MAX_BYTES: u64 = 1 << 20;
 /// Icons and the like: an hour old is new enough.
 const AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
@@ -93,7 +96,8 @@ pub async fn file_or_not_found(
 }
 
 /// The same request without its body, if it could be for a file: one has an extension; a look at
-/// the disk for anything else would be in vain.
+/// the disk for anything else would be in vain. Dates of files say nothing about their content (an older
+/// build that is put back has older ones), so no condition is put on them.
 fn public_file(request: &Request) -> Option<Request> {
     let has_extension = request.uri().path().rsplit('/').next()?.contains('.');
     if !has_extension || !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -103,10 +107,13 @@ fn public_file(request: &Request) -> Option<Request> {
     *wanted.method_mut() = request.method().clone();
     *wanted.uri_mut() = request.uri().clone();
     *wanted.headers_mut() = request.headers().clone();
+    for condition in [header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE] {
+        wanted.headers_mut().remove(condition);
+    }
     Some(wanted)
 }
 
-async fn served(state: &AppState, wanted: Request) -> Option<Response> {
+async fn served(state: &AppState, mut wanted: Request) -> Option<Response> {
     let path = wanted.uri().path();
     let (cache, policy) = match path {
         "/sw.js" => {
@@ -122,6 +129,10 @@ async fn served(state: &AppState, wanted: Request) -> Option<Response> {
         _ if path.starts_with("/vendor/") => (ASK_AGAIN, None),
         _ => (AN_HOUR, None),
     };
+    let is_head = wanted.method() == Method::HEAD;
+    let known = wanted.headers().clone();
+    // A file is named by its content, also to who only asks for the name.
+    *wanted.method_mut() = Method::GET;
     let served = ServeDir::new(&*state.leptos.site_root)
         .append_index_html_on_directories(false)
         .precompressed_br()
@@ -138,8 +149,42 @@ async fn served(state: &AppState, wanted: Request) -> Option<Response> {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, cache);
     headers.insert(header::VARY, BY_ENCODING);
+    headers.remove(header::LAST_MODIFIED);
     if let Some(policy) = policy {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
+    let mut response = tagged(response, &known).await?;
+    if is_head {
+        *response.body_mut() = Body::empty();
+    }
     Some(response)
+}
+
+/// The file with its tag, or 304 for whoever knows that tag.
+async fn tagged(response: Response, known: &HeaderMap) -> Option<Response> {
+    let length = response.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let is_whole = response.status() == StatusCode::OK;
+    if !is_whole || length.is_none_or(|bytes: u64| bytes > TAGGED_MAX_BYTES) {
+        return Some(response);
+    }
+    let (mut parts, body) = response.into_parts();
+    let most = usize::try_from(TAGGED_MAX_BYTES).unwrap_or(usize::MAX);
+    let content = to_bytes(body, most).await.ok()?;
+    let tag = tag::of(&content);
+    parts
+        .headers
+        .insert(header::ETAG, HeaderValue::try_from(&tag).ok()?);
+    if !tag::is_known(known, &tag) {
+        return Some(Response::from_parts(parts, content.into()));
+    }
+    parts.status = StatusCode::NOT_MODIFIED;
+    for of_content in [
+        header::CONTENT_LENGTH,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+    ] {
+        parts.headers.remove(of_content);
+    }
+    Some(Response::from_parts(parts, Body::empty()))
 }

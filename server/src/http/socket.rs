@@ -8,11 +8,10 @@
 
 use super::{
     api::caller::{Credential, Writer},
-    limits,
     problem::Problem,
     state::AppState,
 };
-use crate::coach::Asked;
+use crate::{coach::Asked, limits::in_words};
 use app::{
     error::{AppError, ErrorKind},
     model::{
@@ -294,7 +293,7 @@ impl Line {
                     format!(
                         "That is more than {} questions in a minute. Ask again {}.",
                         self.state.config.rates.questions_per_minute,
-                        limits::in_words(wait),
+                        in_words(wait),
                     ),
                 ))
                 .await;

@@ -1,7 +1,7 @@
 //! What every handler can reach: one value, cheap to clone.
 //! It knows no handler; it only holds what `Application::build` wired together.
 
-use super::{api::conditional::Answers, assets::Assets, limits::Limits};
+use super::{api::conditional::Answers, assets::Assets};
 use crate::{
     accounts::Accounts,
     analytics::Analytics,
@@ -11,6 +11,7 @@ use crate::{
     coach::Coach,
     config::Config,
     ingest::{Ingest, files::Files, uploads::Uploads},
+    limits::Limits,
     provider::EmbedderSlot,
     render::Renderer,
     store::Db,

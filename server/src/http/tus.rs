@@ -7,11 +7,10 @@
 
 mod metadata;
 
-use super::{
-    limits::in_words, problem::Problem, session::SignedIn, state::AppState, upload::problem_of,
-};
+use super::{problem::Problem, session::SignedIn, state::AppState, upload::problem_of};
 use crate::{
     ingest::uploads::{Announced, Progress, UploadError},
+    limits::in_words,
     store::uploads::Upload,
 };
 use app::model::id::UploadId;

@@ -3,7 +3,6 @@
 //! refused. The library page's script uses `tus` instead.
 
 use super::{
-    limits::in_words,
     pages,
     problem::{self, Problem},
     session::{SignedIn, Visitor},
@@ -11,6 +10,7 @@ use super::{
 };
 use crate::{
     ingest::{IngestError, uploads::UploadError},
+    limits::in_words,
     services,
 };
 use app::{

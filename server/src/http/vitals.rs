@@ -1,7 +1,8 @@
 //! `POST /api/vitals`: what a student's browser measured of one page view, sent when she leaves it.
 //! It reads and bounds; what is counted, and how, is decided by `vitals`.
 
-use super::{limits::in_words, problem::Problem, session::SignedIn, state::AppState};
+use super::{problem::Problem, session::SignedIn, state::AppState};
+use crate::limits::in_words;
 use crate::{services::store_error, vitals::PageView};
 use app::model::vitals::Vital;
 use axum::{

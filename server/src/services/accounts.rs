@@ -3,6 +3,7 @@
 use super::{answer, store_error, told};
 use crate::{
     accounts::{AccountError, Accounts},
+    analytics::Analytics,
     cache::{Cached, Caches, Namespace},
     vitals::Vitals,
 };
@@ -36,6 +37,7 @@ pub fn account_error(error: &AccountError) -> AppError {
 pub(super) struct AccountsPort {
     pub(super) profile: Cached<Profile>,
     pub(super) accounts: Arc<Accounts>,
+    pub(super) analytics: Arc<Analytics>,
 }
 
 #[async_trait]
@@ -51,10 +53,10 @@ impl ports::Accounts for AccountsPort {
     }
 
     async fn set_time_zone(&self, user: UserId, time_zone: &str) -> Answer<Profile> {
-        self.accounts
-            .set_time_zone(user, time_zone)
-            .await
-            .map_err(|error| account_error(&error))
+        let profile = self.accounts.set_time_zone(user, time_zone).await;
+        let profile = profile.map_err(|error| account_error(&error))?;
+        self.analytics.figures_changed(user);
+        Ok(profile)
     }
 
     async fn access_tokens(&self, user: UserId) -> Answer<Vec<AccessToken>> {

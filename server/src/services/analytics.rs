@@ -4,10 +4,11 @@ use super::{answer, store_error};
 use crate::{
     analytics::{Activity, Analytics, AnalyticsError},
     cache::Cached,
+    limits::{Limits, in_words},
 };
 use app::{
     badges, charts,
-    error::AppError,
+    error::{AppError, ErrorKind},
     model::{
         analytics::{Achievement, AnalyticsPage, DayActivity, More, Overview, Progress, Standing},
         id::{MaterialId, UserId},
@@ -28,6 +29,7 @@ pub(super) struct AnalyticsPort {
     pub(super) more: Cached<More>,
     pub(super) achievements: Cached<Vec<Achievement>>,
     pub(super) analytics: Arc<Analytics>,
+    pub(super) limits: Arc<Limits>,
 }
 
 /// What a failed step of the figures is called towards a user.
@@ -137,6 +139,15 @@ impl ports::Analytics for AnalyticsPort {
     }
 
     async fn record_page_read(&self, user: UserId, id: MaterialId, page: u32) -> Answer<()> {
+        if let Err(wait) = self.limits.page_reads.take(&user) {
+            return Err(AppError::new(
+                ErrorKind::Limited,
+                format!(
+                    "That is more than anybody reads. Try again {}.",
+                    in_words(wait)
+                ),
+            ));
+        }
         self.analytics
             .record(user, Activity::PageRead { material: id, page })
             .await

@@ -287,7 +287,10 @@ mod tests {
             .await
             .unwrap();
         activity::figures::cited_pages(&db, user, 9).await.unwrap();
-        activity::figures::unanswered(&db, user, 9).await.unwrap();
+        activity::figures::newest_day(&db, user).await.unwrap();
+        activity::figures::unanswered(&db, user, chrono_tz::Tz::UTC, 9)
+            .await
+            .unwrap();
         activity::figures::achievements(&db, user).await.unwrap();
         conversations::list(&db, user).await.unwrap();
         let found = conversations::find(&db, user, conversation).await.unwrap();

@@ -313,6 +313,18 @@ async fn built_files_are_sent_compressed_as_they_lie_there() {
     let icon = visitor.get("/favicon.svg").await;
     assert_eq!(icon.headers()["cache-control"], "public, max-age=3600");
     assert_eq!(icon.headers()["vary"], "accept-encoding");
+    let tag = icon.headers()["etag"].to_str().unwrap().to_owned();
+    let head = visitor.send(Method::HEAD, "/favicon.svg", HeaderMap::new(), "");
+    assert_eq!(head.await.headers()["etag"], tag);
+    let again = get("/favicon.svg", &[("if-none-match", &tag)]).await;
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(again.headers()["etag"], tag);
+    assert_eq!(again.headers()["cache-control"], "public, max-age=3600");
+    assert_eq!(again.text().await.unwrap(), "");
+    // An older build that is put back has older files.
+    let later = "Fri, 01 Jan 2100 00:00:00 GMT";
+    let fields = [("if-none-match", "\"other\""), ("if-modified-since", later)];
+    assert_eq!(get("/favicon.svg", &fields).await.status(), StatusCode::OK);
     for path in [
         "/../studyin.sqlite",
         "/%2e%2e/studyin.sqlite",

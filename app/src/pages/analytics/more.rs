@@ -124,7 +124,7 @@ fn unanswered(questions: &[UnansweredQuestion]) -> AnyView {
             view! {
                 <li>
                     <a href="/coach/".to_owned() + &question.conversation.to_string()>{question.text.clone()}</a>
-                    <span class="amount">{label::day(question.asked_at)}</span>
+                    <span class="amount">{label::date(question.asked_on)}</span>
                 </li>
             }
         })

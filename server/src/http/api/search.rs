@@ -5,7 +5,10 @@ use super::{
     conditional::Written,
     input::{Body, within},
 };
-use crate::http::{limits::in_words, problem::Problem, state::AppState};
+use crate::{
+    http::{problem::Problem, state::AppState},
+    limits::in_words,
+};
 use app::{
     error::AppError,
     model::{

@@ -3,7 +3,10 @@
 
 use super::{SELECT_DAYS, count, date_of, local_date};
 use crate::{
-    analytics::figures::{Day, Opened},
+    analytics::{
+        figures::{Day, Opened},
+        sittings,
+    },
     store::{Db, StoreError, Stored, look::time},
 };
 use app::model::{
@@ -11,6 +14,7 @@ use app::model::{
     id::{ConversationId, MaterialId, UserId},
 };
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use rusqlite::Row;
 use uuid::Uuid;
 
@@ -129,17 +133,38 @@ pub async fn cited_pages(db: &Db, user: UserId, limit: i64) -> Stored<Vec<CitedP
     )
 }
 
-/// The latest questions that the materials could not answer, newest first.
-pub async fn unanswered(db: &Db, user: UserId, limit: i64) -> Stored<Vec<UnansweredQuestion>> {
+/// The newest day with anything on it.
+pub async fn newest_day(db: &Db, user: UserId) -> Stored<Option<NaiveDate>> {
+    let newest = db.look_for(
+        "newest day",
+        "SELECT max(local_date) FROM daily_activity WHERE user_id = $1",
+        &[&user.uuid()],
+        |row| row.get::<_, Option<String>>(0),
+    )?;
+    let newest = newest.flatten();
+    newest
+        .map(|date| date_of(&date, "daily_activity.local_date"))
+        .transpose()
+}
+
+/// The latest questions that the materials could not answer, newest first, with their days in this zone.
+pub async fn unanswered(
+    db: &Db,
+    user: UserId,
+    zone: Tz,
+    limit: i64,
+) -> Stored<Vec<UnansweredQuestion>> {
     db.look(
         "unanswered questions",
         "SELECT text, created_at, conversation_id FROM messages
          WHERE user_id = $1 AND not_covered ORDER BY created_at DESC, id LIMIT $2",
         &[&user.uuid(), &limit],
         |row| {
+            let asked_at = time(row, 1)?;
             Ok(UnansweredQuestion {
                 text: row.get(0)?,
-                asked_at: time(row, 1)?,
+                asked_at,
+                asked_on: sittings::local_date(asked_at, zone),
                 conversation: ConversationId::new(row.get::<_, Uuid>(2)?),
             })
         },

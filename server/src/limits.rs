@@ -17,6 +17,11 @@ use std::{hash::Hash, net::IpAddr, num::NonZeroU32, time::Duration};
 const KEYS_BEFORE_SWEEP: usize = 10_000;
 /// Page views a student may have in a minute: more than anybody turns pages, in all her tabs.
 const PAGE_VIEWS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(120).unwrap();
+/// Heartbeats in a minute: one tab sends two, and one more whenever a page of a document or the tab is left.
+const HEARTBEATS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
+/// Pages of documents a student may have read in a minute. One counts after 3 seconds on screen, and nobody
+/// looks at a dozen tabs.
+const PAGE_READS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(240).unwrap();
 
 /// An allowance for each key.
 pub struct Limit<K: Hash + Eq + Clone> {
@@ -58,6 +63,8 @@ pub struct Limits {
     pub searches: Limit<UserId>,
     /// Heartbeats of a student's open readers.
     pub heartbeats: Limit<UserId>,
+    /// Pages of documents a student may have read.
+    pub page_reads: Limit<UserId>,
     /// Page views whose figures a student's browser may send.
     pub page_views: Limit<UserId>,
     /// Accounts that may be asked for from one address.
@@ -69,13 +76,12 @@ impl Limits {
     pub fn new(rates: &Rates) -> Self {
         const MINUTE: Duration = Duration::from_secs(60);
         const HOUR: Duration = Duration::from_secs(3_600);
-        // One tab sends two a minute, and one more whenever a page of a document or the tab is left.
-        const HEARTBEATS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("more than none");
         Self {
             questions: Limit::new(rates.questions_per_minute, MINUTE),
             uploads: Limit::new(rates.uploads_per_minute, MINUTE),
             searches: Limit::new(rates.searches_per_minute, MINUTE),
             heartbeats: Limit::new(HEARTBEATS_PER_MINUTE, MINUTE),
+            page_reads: Limit::new(PAGE_READS_PER_MINUTE, MINUTE),
             page_views: Limit::new(PAGE_VIEWS_PER_MINUTE, MINUTE),
             sign_ups: Limit::new(rates.sign_ups_per_hour, HOUR),
         }
