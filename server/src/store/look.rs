@@ -307,7 +307,7 @@ mod tests {
         page_vitals::buckets(&db, day).await.unwrap();
 
         let made = db.lookers.made.lock().unwrap().clone();
-        assert_eq!(made.len(), 39, "{:?}", made.keys());
+        assert_eq!(made.len(), 40, "{:?}", made.keys());
         for (name, sql) in made {
             let plan = format!("EXPLAIN QUERY PLAN {sql}");
             let steps = db.lookers.with(|connection| {

@@ -47,7 +47,7 @@ fn counted(started: DateTime<Utc>, zone: Tz, life: &Life<Step>) -> Vec<Day> {
         let date = now.with_timezone(&zone).date_naive();
         let is_new = match step {
             Step::Read(page) => read_in.insert((now.timestamp() / 60, *page)),
-            Step::Keep(_) => beats.insert(now.timestamp() / 30),
+            Step::Keep(page) => beats.insert((now.timestamp() / 5, *page)),
             Step::Ask | Step::Add(_) => true,
         };
         if !is_new {
