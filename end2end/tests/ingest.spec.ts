@@ -214,3 +214,29 @@ test("the sample is offered until it is there", async ({ student }) => {
   await hydrated(page);
   await expect(page.getByRole("button", { name: /sample/i })).toHaveCount(0);
 });
+
+test.describe("a row", () => {
+  // What the worker lets through to the network is told twice, and cannot be held up.
+  test.use({ serviceWorkers: "block" });
+
+  test("has its form when it is unfolded, also before the page is awake", async ({ student }) => {
+    const { page } = student;
+    await student.upload();
+    let wake = (): void => undefined;
+    const asleep = new Promise<void>((resolve) => (wake = resolve));
+    await page.route("**/*.wasm", async (route) => {
+      await asleep;
+      await route.continue();
+    });
+    await page.goto("/library");
+    const row = student.material("Lighthouse");
+    await row.getByText("Rename", { exact: true }).click();
+    await expect(row.locator("details[open]")).toHaveCount(1);
+    await expect(page.locator(".row-actions input[type=text]")).toHaveCount(0);
+    wake();
+    await row.getByLabel("New title").fill("Beacon");
+    await row.getByRole("button", { name: "Rename" }).click();
+    await expect(student.material("Beacon")).toBeVisible();
+    await expect(page.locator(".row-actions input[type=text]")).toHaveCount(1);
+  });
+});

@@ -94,6 +94,7 @@ fn Stacks(materials: Vec<Material>) -> impl IntoView {
     let problem = RwSignal::new(None::<AppError>);
     let submit = move |event: SubmitEvent| act(&event, shelf, problem);
     follow(shelf);
+    Effect::new(|_| row::make_unfolded());
 
     let is_empty = Memo::new(move |_| shelf.count() == 0);
     let offers_sample = Memo::new(move |_| shelf.count() < FEW && !shelf.has_sample());

@@ -68,8 +68,8 @@ pub fn MaterialRow(row: Row) -> impl IntoView {
     let material = RwSignal::from(row.material);
     let title = move || material.with(|material| material.title.clone());
     let offer = Memo::new(move |_| material.with(offer));
-    let field = "title-".to_owned() + &id;
-    let tags_field = "tags-".to_owned() + &id;
+    let field = StoredValue::new("title-".to_owned() + &id);
+    let tags_field = StoredValue::new("tags-".to_owned() + &id);
     let tags = Memo::new(move |_| material.with(|material| material.tags.clone()));
     let ask = "/coach?material=".to_owned() + &id;
     let href = "/library/".to_owned() + &id;
@@ -115,48 +115,69 @@ pub fn MaterialRow(row: Row) -> impl IntoView {
                         <button class="link" type="submit">{word}</button>
                     </form>
                 })}
-                <details name=id.get_value() on:submit=fold>
-                    <summary>"Rename"</summary>
-                    <div class="panel">
-                        <form method="post" action="/api/fn/rename_material">
-                            <input type="hidden" name="id" value=id.get_value() />
-                            <label for=field.clone()>"New title"</label>
-                            <input id=field name="title" type="text" required maxlength=TITLE_MAX_CHARS.to_string() value=title />
-                            <button class="button" type="submit">"Rename"</button>
-                        </form>
-                    </div>
-                </details>
-                <details name=id.get_value() on:submit=fold>
-                    <summary>"Tags"</summary>
-                    <div class="panel">
-                        <form method="post" action="/api/fn/tag_material">
-                            <input type="hidden" name="id" value=id.get_value() />
-                            <label for=tags_field.clone()>"Tags, with commas between them"</label>
-                            <input
-                                id=tags_field
-                                name="tags"
-                                type="text"
-                                autocapitalize="none"
-                                maxlength=TAGS_MAX_CHARS.to_string()
-                                value=move || material.with(|material| material.tags.join(", "))
-                            />
-                            <p class="hint">"The coach can be asked about all documents of a tag."</p>
-                            <button class="button" type="submit">"Save"</button>
-                        </form>
-                    </div>
-                </details>
-                <details name=id.get_value() on:submit=fold>
-                    <summary>"Delete"</summary>
-                    <div class="panel">
-                        <form method="post" action="/api/fn/delete_material">
-                            <input type="hidden" name="id" value=id.get_value() />
-                            <p>"This removes the file, its pages and its passages. Answers that quote it keep their words, but their links end."</p>
-                            <button class="button danger" type="submit">"Delete \u{201c}" {title} "\u{201d} and everything made from it"</button>
-                        </form>
-                    </div>
-                </details>
+                <Fold id word="Rename">
+                    <form method="post" action="/api/fn/rename_material">
+                        <input type="hidden" name="id" value=id.get_value() />
+                        <label for=field.get_value()>"New title"</label>
+                        <input id=field.get_value() name="title" type="text" required maxlength=TITLE_MAX_CHARS.to_string() value=title />
+                        <button class="button" type="submit">"Rename"</button>
+                    </form>
+                </Fold>
+                <Fold id word="Tags">
+                    <form method="post" action="/api/fn/tag_material">
+                        <input type="hidden" name="id" value=id.get_value() />
+                        <label for=tags_field.get_value()>"Tags, with commas between them"</label>
+                        <input
+                            id=tags_field.get_value()
+                            name="tags"
+                            type="text"
+                            autocapitalize="none"
+                            maxlength=TAGS_MAX_CHARS.to_string()
+                            value=move || material.with(|material| material.tags.join(", "))
+                        />
+                        <p class="hint">"The coach can be asked about all documents of a tag."</p>
+                        <button class="button" type="submit">"Save"</button>
+                    </form>
+                </Fold>
+                <Fold id word="Delete">
+                    <form method="post" action="/api/fn/delete_material">
+                        <input type="hidden" name="id" value=id.get_value() />
+                        <p>"This removes the file, its pages and its passages. Answers that quote it keep their words, but their links end."</p>
+                        <button class="button danger" type="submit">"Delete \u{201c}" {title} "\u{201d} and everything made from it"</button>
+                    </form>
+                </Fold>
             </div>
         </li>
+    }
+}
+
+/// What unfolds when somebody wants it, one at a time in a row. Browsers look through all fields of a page for
+/// what they could fill in, with twenty documents for a third of a second on a slow phone; so the form is made
+/// when it is unfolded, and is in the page before that for those without a script alone.
+#[component]
+fn Fold(id: StoredValue<String>, word: &'static str, children: ChildrenFn) -> impl IntoView {
+    let is_wanted = RwSignal::new(false);
+    let plain = is_server().then(|| children().to_html());
+    view! {
+        <details name=id.get_value() on:toggle=move |_| is_wanted.set(true) on:submit=fold>
+            <summary>{word}</summary>
+            <div class="panel">
+                <noscript inner_html=plain></noscript>
+                {move || is_wanted.get().then(|| children())}
+            </div>
+        </details>
+    }
+}
+
+/// Makes the forms of what was unfolded before the page was awake.
+pub fn make_unfolded() {
+    let opened = document().query_selector_all(".row-actions details[open]");
+    let Ok(opened) = opened else { return };
+    for n in 0..opened.length() {
+        if let (Some(details), Ok(toggle)) = (opened.get(n), Event::new("toggle")) {
+            // Fails only for an event that is on its way already.
+            let _ = details.dispatch_event(&toggle);
+        }
     }
 }
 
