@@ -87,11 +87,16 @@ function isOurs({ referrer }) {
 }
 
 async function openPage(event, { pathname }) {
+  let waiting;
+  const patience = new Promise((done) => (waiting = setTimeout(done, PATIENCE_MS)));
   try {
     const answer = answerOf(event, pathname);
-    return await Promise.race([answer, copyInsteadOf(answer, pathname)]);
+    // Where she keeps no copy there is nothing but to wait on.
+    return (await Promise.race([answer, patience.then(() => keptCopy(pathname))])) ?? (await answer);
   } catch {
     return (await keptCopy(pathname)) ?? (await caches.match(OFFLINE_PAGE)) ?? Response.error();
+  } finally {
+    clearTimeout(waiting);
   }
 }
 
@@ -104,12 +109,6 @@ async function answerOf(event, pathname) {
   if (answer.headers.get("x-session") === "none") event.waitUntil(seal());
   if (answer.status === 404) event.waitUntil(dropCopy(pathname));
   return answer;
-}
-
-/** The copy of a page, if there is one, of a network that only lets her wait. */
-async function copyInsteadOf(answer, pathname) {
-  await new Promise((done) => setTimeout(done, PATIENCE_MS));
-  return (await keptCopy(pathname)) ?? answer;
 }
 
 /** Whether something on the way says that it finds no server; what the server itself says has its time on it. */
