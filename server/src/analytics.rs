@@ -38,7 +38,7 @@ use app::model::{
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use event::{Deed, Event, Sha256};
-use figures::Day;
+use figures::{Day, Opened};
 use std::sync::Arc;
 
 /// Longest period that can be asked for, in days: a year is what the calendar shows.
@@ -212,8 +212,25 @@ impl Analytics {
         today: NaiveDate,
         days: u32,
     ) -> Result<Overview, AnalyticsError> {
-        let opened = stored::opened(&self.db, user, figures::periods(today, days)).await?;
+        let [current, before] = figures::periods(today, days);
+        let opened = [
+            self.opened(user, history, current).await?,
+            self.opened(user, history, before).await?,
+        ];
         Ok(figures::overview(history, today, days, opened))
+    }
+
+    /// Nothing was read in a period without a day on which something was done.
+    async fn opened(
+        &self,
+        user: UserId,
+        history: &[Day],
+        period: stored::Period,
+    ) -> Result<Opened, AnalyticsError> {
+        if figures::within(history, period).is_empty() {
+            return Ok(Opened::default());
+        }
+        Ok(stored::opened(&self.db, user, period).await?)
     }
 
     /// All figures of the last `days` days, or of all there are; lists have [`LISTED_MAX`] rows.
@@ -221,7 +238,8 @@ impl Analytics {
     /// # Errors
     /// When the database fails or the account is gone.
     pub async fn whole(&self, user: UserId, days: Option<u32>) -> Result<Whole, AnalyticsError> {
-        let (history, today) = self.history(user).await?;
+        let zone = self.zone(user).await?;
+        let (history, today) = self.history_in(zone, user).await?;
         let days = days.unwrap_or_else(|| figures::all_days(&history, today));
         let [period, _] = figures::periods(today, days);
         let hours = stored::hours(&self.db, user, period).await?;
@@ -232,8 +250,7 @@ impl Analytics {
             hours: figures::hours(&hours),
             materials: stored::materials(&self.db, user, period).await?,
             cited_pages: stored::cited_pages(&self.db, user, LISTED_MAX).await?,
-            unanswered: stored::unanswered(&self.db, user, self.zone(user).await?, LISTED_MAX)
-                .await?,
+            unanswered: stored::unanswered(&self.db, user, zone, LISTED_MAX).await?,
             achievements: self.achievements(user).await?,
         })
     }
@@ -274,7 +291,8 @@ impl Analytics {
     /// # Errors
     /// When the database fails or the account is gone.
     pub async fn more(&self, user: UserId, days: u32) -> Result<More, AnalyticsError> {
-        let today = self.today(user).await?;
+        let zone = self.zone(user).await?;
+        let today = self.today(zone, user).await?;
         let [period, _] = figures::periods(today, days.clamp(1, DAYS_MAX));
         let hours = stored::hours(&self.db, user, period).await?;
         let materials = stored::materials(&self.db, user, period).await?;
@@ -285,13 +303,7 @@ impl Analytics {
             materials,
             other_minutes,
             cited_pages: stored::cited_pages(&self.db, user, limit(TOP_MAX)).await?,
-            unanswered: stored::unanswered(
-                &self.db,
-                user,
-                self.zone(user).await?,
-                limit(UNANSWERED_MAX),
-            )
-            .await?,
+            unanswered: stored::unanswered(&self.db, user, zone, limit(UNANSWERED_MAX)).await?,
         })
     }
 
@@ -332,19 +344,23 @@ impl Analytics {
     }
 
     /// The student's calendar day.
-    ///
-    /// # Errors
-    /// When the database fails or the account is gone.
-    pub async fn today(&self, user: UserId) -> Result<NaiveDate, AnalyticsError> {
+    async fn today(&self, zone: Tz, user: UserId) -> Result<NaiveDate, AnalyticsError> {
         let newest = stored::newest_day(&self.db, user).await?;
-        Ok(today_of(newest, self.date_in(self.zone(user).await?)))
+        Ok(today_of(newest, self.date_in(zone)))
     }
 
     /// All days with anything on them, oldest first, and the student's today.
     async fn history(&self, user: UserId) -> Result<(Vec<Day>, NaiveDate), AnalyticsError> {
-        let date = self.date_in(self.zone(user).await?);
+        self.history_in(self.zone(user).await?, user).await
+    }
+
+    async fn history_in(
+        &self,
+        zone: Tz,
+        user: UserId,
+    ) -> Result<(Vec<Day>, NaiveDate), AnalyticsError> {
         let history = stored::history(&self.db, user).await?;
-        let today = today_of(history.last().map(|day| day.date), date);
+        let today = today_of(history.last().map(|day| day.date), self.date_in(zone));
         Ok((history, today))
     }
 

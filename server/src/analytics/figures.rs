@@ -108,6 +108,16 @@ pub fn overview(history: &[Day], today: NaiveDate, days: u32, opened: [Opened; 2
     }
 }
 
+/// The days of a period with anything on them.
+pub fn within(history: &[Day], (first, last): (NaiveDate, NaiveDate)) -> &[Day] {
+    let until = until(history, last);
+    &until[until.partition_point(|day| day.date < first)..]
+}
+
+fn until(history: &[Day], last: NaiveDate) -> &[Day] {
+    &history[..history.partition_point(|day| day.date <= last)]
+}
+
 /// Figures of one period, as they stood on its last day.
 fn period(
     history: &[Day],
@@ -115,9 +125,7 @@ fn period(
     opened: Opened,
     streak: &Streak,
 ) -> PeriodFigures {
-    let begin = history.partition_point(|day| day.date < first);
-    let end = history.partition_point(|day| day.date <= last);
-    let (until, period) = (&history[..end], &history[begin.min(end)..end]);
+    let period = within(history, (first, last));
     let study_sessions = sum(period, |day| day.study_sessions);
     let minutes = whole_minutes(sum(period, |day| day.study_seconds));
     PeriodFigures {
@@ -134,7 +142,7 @@ fn period(
         materials_added: sum(period, |day| day.materials_added),
         pages_read: sum(period, |day| day.pages_read),
         xp: sum(period, |day| day.xp),
-        level: rules::level(sum(until, |day| day.xp)),
+        level: rules::level(sum(until(history, last), |day| day.xp)),
         current_streak_days: streak.on(last),
         longest_streak_days: streak.longest_on(last),
         active_days: sum(period, |day| u32::from(day.activities > 0)),

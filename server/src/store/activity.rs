@@ -142,11 +142,56 @@ pub struct Rows<'a> {
     pub user: UserId,
 }
 
-/// All days, each with its columns in the order of [`DayRow`].
-const SELECT_DAYS: &str = "\
-    SELECT local_date, activities, questions, materials_added, pages_read, study_sessions,
-           study_seconds, xp, materials_finished, achievements, active_hours
-    FROM daily_activity WHERE user_id = $1 ORDER BY local_date";
+/// All days, those of a month side by side, to be [unpacked](unpack).
+const SELECT_MONTHS: &str = "SELECT days FROM activity_months WHERE user_id = $1 ORDER BY month";
+
+/// Adds the days of a month, as `daily_activity.packed` has them: of each, the number of the day,
+/// counted from the first of the year 1, and its figures, every number as four bytes, the highest first.
+fn unpack(month: &[u8], days: &mut Vec<Day>) -> Stored<()> {
+    let (numbers, rest) = month.as_chunks::<4>();
+    let (packed, more) = numbers.as_chunks::<11>();
+    if !rest.is_empty() || !more.is_empty() {
+        return Err(unreadable(month));
+    }
+    for day in packed {
+        let [
+            number,
+            activities,
+            questions,
+            materials_added,
+            pages_read,
+            study_sessions,
+            study_seconds,
+            xp,
+            materials_finished,
+            achievements,
+            active_hours,
+        ] = day.map(u32::from_be_bytes);
+        let number = i32::try_from(number).ok();
+        let date = number.and_then(NaiveDate::from_num_days_from_ce_opt);
+        days.push(Day {
+            date: date.ok_or_else(|| unreadable(month))?,
+            activities,
+            questions,
+            materials_added,
+            pages_read,
+            study_sessions,
+            study_seconds,
+            xp,
+            materials_finished,
+            achievements,
+            active_hours,
+        });
+    }
+    Ok(())
+}
+
+fn unreadable(days: &[u8]) -> StoreError {
+    StoreError::Corrupt {
+        column: "activity_months.days",
+        value: format!("{days:02x?}"),
+    }
+}
 
 #[derive(FromRow)]
 struct DayRow {
@@ -182,25 +227,10 @@ impl DayRow {
 }
 
 fn date_of(text: &str, column: &'static str) -> Stored<NaiveDate> {
-    local_date(text).ok_or_else(|| StoreError::Corrupt {
+    text.parse().map_err(|_| StoreError::Corrupt {
         column,
         value: text.to_owned(),
     })
-}
-
-/// Reads `2026-11-23`, which a parser of all there is takes ten times as long for.
-fn local_date(text: &str) -> Option<NaiveDate> {
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.as_bytes() else {
-        return None;
-    };
-    let number = |digits: &[&u8]| {
-        digits.iter().try_fold(0_u32, |number, digit| {
-            let digit = digit.is_ascii_digit().then(|| u32::from(**digit - b'0'))?;
-            Some(number * 10 + digit)
-        })
-    };
-    let year = i32::try_from(number(&[y1, y2, y3, y4])?).ok()?;
-    NaiveDate::from_ymd_opt(year, number(&[m1, m2])?, number(&[d1, d2])?)
 }
 
 /// Counts are never negative, and none of these reaches four thousand million.
@@ -272,11 +302,15 @@ impl Ledger for Rows<'_> {
     }
 
     async fn history(&mut self) -> Stored<Vec<Day>> {
-        let rows: Vec<DayRow> = sqlx::query_as(SELECT_DAYS)
+        let months: Vec<Vec<u8>> = sqlx::query_scalar(SELECT_MONTHS)
             .bind(self.user.uuid())
             .fetch_all(&mut **self.tx)
             .await?;
-        rows.into_iter().map(DayRow::day).collect()
+        let mut days = Vec::new();
+        for month in months {
+            unpack(&month, &mut days)?;
+        }
+        Ok(days)
     }
 
     async fn tally(&mut self) -> Stored<Tally> {

@@ -280,8 +280,7 @@ mod tests {
         activity::figures::history(&db, user).await.unwrap();
         let day = "2026-01-01".parse().unwrap();
         let period = (day, day);
-        let periods = [period, period];
-        activity::figures::opened(&db, user, periods).await.unwrap();
+        activity::figures::opened(&db, user, period).await.unwrap();
         activity::figures::hours(&db, user, period).await.unwrap();
         activity::figures::materials(&db, user, period)
             .await

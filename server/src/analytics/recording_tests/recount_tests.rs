@@ -122,6 +122,31 @@ impl Life<'_> {
         }
         rows
     }
+
+    /// The days the pages are made from, as the rows have them.
+    async fn history(&self) -> Vec<String> {
+        let days = stored::history(&self.desk.db, self.user)
+            .await
+            .expect("days");
+        days.iter()
+            .map(|day| {
+                let figures = [
+                    day.activities,
+                    day.questions,
+                    day.materials_added,
+                    day.pages_read,
+                    day.study_sessions,
+                    day.study_seconds,
+                    day.xp,
+                    day.materials_finished,
+                    day.achievements,
+                    day.active_hours,
+                ];
+                let figures = figures.map(|figure| figure.to_string()).join(" ");
+                format!("day {} {figures}", day.date)
+            })
+            .collect()
+    }
 }
 
 #[test]
@@ -135,7 +160,7 @@ fn a_thousand_random_histories_are_counted_again_to_the_same_rows() {
     });
     let outcome = runner.run(&(zones(), starts(), any_life()), |(zone, start, life)| {
         students.set(students.get() + 1);
-        let (kept, again) = runtime.block_on(async {
+        let (kept, again, history) = runtime.block_on(async {
             let user = UserId::new(Uuid::from_u128(students.get()));
             desk.add_student(user, zone.name()).await;
             desk.set(start);
@@ -150,9 +175,14 @@ fn a_thousand_random_histories_are_counted_again_to_the_same_rows() {
                 student.step(step).await;
             }
             let kept = student.rows().await;
+            let history = student.history().await;
             recount(&desk.db, user).await.expect("counted");
-            (kept, student.rows().await)
+            let again = student.rows().await;
+            assert_eq!(history, student.history().await);
+            (kept, again, history)
         });
+        let days = kept.iter().filter(|row| row.starts_with("day "));
+        prop_assert!(days.eq(&history), "{:?} but {:?}", kept, history);
         prop_assert_eq!(kept, again);
         Ok(())
     });
@@ -196,4 +226,37 @@ async fn a_recount_of_an_older_version_is_done_once() {
     assert_eq!(desk.overview().await, before);
     let due = activity::recount::due(&desk.db).await;
     assert!(due.expect("a list").is_empty());
+}
+
+#[tokio::test]
+async fn the_months_follow_their_days_until_the_last_one_is_gone() {
+    let desk = Desk::new("UTC", "2026-01-30T10:00:00Z").await;
+    for number in 1..=4 {
+        desk.ask(number).await;
+        desk.pass(TimeDelta::days(1));
+    }
+    let change = async |change: &'static str| {
+        let mut tx = desk.db.write().await.expect("a transaction");
+        let query = sqlx::query(change).bind(desk.user.uuid());
+        query.execute(&mut *tx).await.expect("changed");
+        tx.commit().await.expect("kept");
+        let history = stored::history(&desk.db, desk.user).await.expect("days");
+        let days = history.iter().map(|day| (day.date.to_string(), day.xp));
+        days.collect::<Vec<_>>()
+    };
+    let days = change("UPDATE daily_activity SET xp = 7 WHERE user_id = $1").await;
+    let dates = ["2026-01-30", "2026-01-31", "2026-02-01", "2026-02-02"];
+    assert_eq!(days, dates.map(|date| (date.to_owned(), 7)));
+    let days = change(
+        "DELETE FROM daily_activity WHERE user_id = $1 AND local_date IN ('2026-01-30', '2026-01-31', '2026-02-01')",
+    )
+    .await;
+    assert_eq!(days, [("2026-02-02".to_owned(), 7)]);
+    assert_eq!(change("DELETE FROM users WHERE id = $1").await, []);
+    let months = "SELECT count(*) FROM activity_months";
+    let left: i64 = sqlx::query_scalar(months)
+        .fetch_one(desk.db.read())
+        .await
+        .expect("a count");
+    assert_eq!(left, 0);
 }

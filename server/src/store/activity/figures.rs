@@ -1,13 +1,13 @@
 //! What the pages read. None of these queries looks at events: a year costs the same however busy it
 //! was.
 
-use super::{SELECT_DAYS, count, date_of, local_date};
+use super::{SELECT_MONTHS, count, date_of, unpack};
 use crate::{
     analytics::{
         figures::{Day, Opened},
         sittings,
     },
-    store::{Db, StoreError, Stored, look::time},
+    store::{Db, Stored, look::time},
 };
 use app::model::{
     analytics::{CitedPage, UnansweredQuestion},
@@ -21,67 +21,34 @@ use uuid::Uuid;
 /// First and last day of a period.
 pub type Period = (NaiveDate, NaiveDate);
 
-/// All days with anything on them, oldest first: at most one row for each day of the account.
+/// All days with anything on them, oldest first.
 pub async fn history(db: &Db, user: UserId) -> Stored<Vec<Day>> {
-    let days = db.look("history", SELECT_DAYS, &[&user.uuid()], |row| {
-        let number = |column: usize| row.get(column).map(count);
-        let text = row.get_ref(0)?.as_str()?;
-        let date = local_date(text);
-        let day = Day {
-            date: date.unwrap_or_default(),
-            activities: number(1)?,
-            questions: number(2)?,
-            materials_added: number(3)?,
-            pages_read: number(4)?,
-            study_sessions: number(5)?,
-            study_seconds: number(6)?,
-            xp: number(7)?,
-            materials_finished: number(8)?,
-            achievements: number(9)?,
-            active_hours: number(10)?,
-        };
-        Ok(date.map(|_| day).ok_or_else(|| text.to_owned()))
+    let mut days = Vec::new();
+    let months = db.look("history", SELECT_MONTHS, &[&user.uuid()], |row| {
+        Ok(unpack(row.get_ref(0)?.as_blob()?, &mut days))
     })?;
-    let days: Result<Vec<Day>, String> = days.into_iter().collect();
-    days.map_err(|value| StoreError::Corrupt {
-        column: "daily_activity.local_date",
-        value,
-    })
+    months.into_iter().collect::<Stored<()>>()?;
+    Ok(days)
 }
 
-/// How many documents were read in a period, and in another, and were finished when it ended.
-pub async fn opened(db: &Db, user: UserId, [current, before]: [Period; 2]) -> Stored<[Opened; 2]> {
-    let [a, b, c, d] = [current.0, current.1, before.0, before.1].map(|date| date.to_string());
-    let rows = db.look(
+/// How many documents were read in a period, and how many of them were finished when it ended.
+pub async fn opened(db: &Db, user: UserId, (first, last): Period) -> Stored<Opened> {
+    let opened = db.look_for(
         "opened materials",
-        "SELECT EXISTS (SELECT 1 FROM material_activity AS read
-                        WHERE read.user_id = $1 AND read.material_id = opened_materials.material_id
-                          AND read.opened AND read.local_date BETWEEN $2 AND $3),
-                EXISTS (SELECT 1 FROM material_activity AS read
-                        WHERE read.user_id = $1 AND read.material_id = opened_materials.material_id
-                          AND read.opened AND read.local_date BETWEEN $4 AND $5),
-                finished_on <= $3, finished_on <= $5
-         FROM opened_materials WHERE user_id = $1",
-        &[&user.uuid(), &a, &b, &c, &d],
+        "SELECT count(*), count(*) FILTER (WHERE finished_on <= $3) FROM opened_materials
+         WHERE user_id = $1
+           AND EXISTS (SELECT 1 FROM material_activity AS read
+                       WHERE read.user_id = $1 AND read.material_id = opened_materials.material_id
+                         AND read.opened AND read.local_date BETWEEN $2 AND $3)",
+        &[&user.uuid(), &first.to_string(), &last.to_string()],
         |row| {
-            let is_opened = [row.get(0)?, row.get(1)?];
-            let is_finished: [Option<bool>; 2] = [row.get(2)?, row.get(3)?];
-            Ok((is_opened, is_finished))
+            Ok(Opened {
+                materials: count(row.get(0)?),
+                finished: count(row.get(1)?),
+            })
         },
     )?;
-    Ok([0, 1].map(|period| {
-        let opened = rows.iter().filter(|(is_opened, _)| is_opened[period]);
-        let finished =
-            |(_, is_finished): &&(_, [Option<bool>; 2])| is_finished[period] == Some(true);
-        Opened {
-            materials: number_of(opened.clone()),
-            finished: number_of(opened.filter(finished)),
-        }
-    }))
-}
-
-fn number_of<T>(rows: impl Iterator<Item = T>) -> u32 {
-    u32::try_from(rows.count()).unwrap_or(u32::MAX)
+    Ok(opened.unwrap_or_default())
 }
 
 /// Seconds of study by weekday (Monday is 0) and hour.
