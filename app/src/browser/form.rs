@@ -24,6 +24,13 @@ impl Submitted {
         Some(Self { form, address })
     }
 
+    /// What its field of this name was drawn with.
+    pub fn value(&self, name: &str) -> Option<String> {
+        let field = ["[name=", name, "]"].concat();
+        let field = self.form.query_selector(&field).ok()??;
+        field.get_attribute("value")
+    }
+
     /// Sends it; the JSON of the answer, or what was refused.
     ///
     /// # Errors

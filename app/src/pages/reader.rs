@@ -28,7 +28,7 @@ use crate::{
     widgets::{
         icon::{Glyph, Icon},
         label,
-        material::{StateLabel, facts},
+        material::{facts, state_label},
         notice::Problem,
     },
 };
@@ -308,7 +308,7 @@ fn Progress(desk: Desk) -> impl IntoView {
     view! {
         {move || (!is_ready.get()).then(|| view! {
             <div class="reader-progress">
-                <StateLabel material=desk.live />
+                {move || desk.live.with(state_label)}
                 <p class="hint" role="status" data-testid="so-far">{so_far}</p>
             </div>
         })}

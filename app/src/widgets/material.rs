@@ -4,7 +4,7 @@ use super::label;
 use crate::model::material::{FailureKind, Material, MaterialState};
 use leptos::prelude::*;
 
-/// The state as a short phrase; a failure's reason is [`StateLabel`]'s business.
+/// The state as a short phrase; a failure's reason is [`state_label`]'s business.
 pub fn phrase(material: &Material) -> String {
     match &material.state {
         MaterialState::Queued => "Waiting for its turn".to_owned(),
@@ -82,26 +82,22 @@ pub fn facts(material: &Material) -> String {
     facts
 }
 
-/// The live state: a phrase, a bar while it moves, the reason when it failed.
-#[component]
-pub fn StateLabel(#[prop(into)] material: Signal<Material>) -> impl IntoView {
+/// Where it stands: a phrase, a bar while it moves, the reason when it failed.
+pub fn state_label(material: &Material) -> impl IntoView + use<> {
+    let mut words = phrase(material) + &pace(material);
+    if let MaterialState::Failed { message, .. } = &material.state {
+        words += ": ";
+        words += message;
+    }
+    let bar = progress(&material.state).map(|(done, total)| {
+        view! {
+            <progress max=total.to_string() value=done.to_string() aria-hidden="true"></progress>
+        }
+    });
     view! {
-        <div
-            class="material-state"
-            data-testid="material-state"
-            data-stage=move || material.with(|material| stage(&material.state))
-        >
-            <span class="phrase">
-                {move || material.with(phrase)}
-                {move || material.with(pace)}
-                {move || material.with(|material| match &material.state {
-                    MaterialState::Failed { message, .. } => Some(": ".to_owned() + message),
-                    _ => None,
-                })}
-            </span>
-            {move || material.with(|material| progress(&material.state)).map(|(done, total)| view! {
-                <progress max=total.to_string() value=done.to_string() aria-hidden="true"></progress>
-            })}
+        <div class="material-state" data-testid="material-state" data-stage=stage(&material.state)>
+            <span class="phrase">{words}</span>
+            {bar}
         </div>
     }
 }

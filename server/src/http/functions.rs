@@ -21,16 +21,17 @@ use leptos::{prelude::provide_context, server_fn::error::ServerFnUrlError};
 const OPEN: [&str; 2] = ["/api/fn/profile", "/api/fn/home"];
 /// Adds the sample; the home page has a form for it too.
 const ADD_SAMPLE: &str = "/api/fn/add_sample";
-/// What the library's plain forms call.
-const LIBRARY_FORMS: [&str; 8] = [
-    ADD_SAMPLE,
-    "/api/fn/cancel_material",
-    "/api/fn/retry_material",
-    "/api/fn/reprocess_material",
-    "/api/fn/unlock_material",
-    "/api/fn/rename_material",
-    "/api/fn/tag_material",
-    "/api/fn/delete_material",
+/// What plain forms call, and the page that says why one was refused.
+const FORMS: [(&str, &str); 9] = [
+    (ADD_SAMPLE, "/library"),
+    ("/api/fn/cancel_material", "/library"),
+    ("/api/fn/retry_material", "/library"),
+    ("/api/fn/reprocess_material", "/library"),
+    ("/api/fn/unlock_material", "/library"),
+    ("/api/fn/rename_material", "/library"),
+    ("/api/fn/tag_material", "/library"),
+    ("/api/fn/delete_material", "/library"),
+    ("/api/fn/delete_conversation", "/coach"),
 ];
 /// Largest error a function answers with, in bytes; larger ones are not looked into.
 const ERROR_MAX_BYTES: usize = 64 * 1024;
@@ -57,8 +58,8 @@ pub async fn call(State(state): State<AppState>, visitor: Visitor, request: Requ
             .await
             .into_response();
     let mut response = with_its_status(response).await;
-    if let Some(error) = refused_form(&path, &response) {
-        return show_library(&state, &visitor, host, error).await;
+    if let Some((page, error)) = refused_form(&path, &response) {
+        return show(&state, &visitor, pages::get_of(page, host), error).await;
     }
     send_to_a_page(&path, &mut response);
     response.headers_mut().insert(
@@ -68,31 +69,24 @@ pub async fn call(State(state): State<AppState>, visitor: Visitor, request: Requ
     response
 }
 
-/// What one of the library's plain forms was refused for. Leptos sends such a form back to its page
-/// with the error in the address; the page itself says it better.
-fn refused_form(path: &str, response: &Response) -> Option<AppError> {
-    if !LIBRARY_FORMS.contains(&path) {
-        return None;
-    }
+/// What a plain form was refused for, and its page. Leptos sends such a form back there with the error
+/// in the address; the page itself says it better.
+fn refused_form(path: &str, response: &Response) -> Option<(&'static str, AppError)> {
+    let (_, page) = FORMS.iter().find(|(form, _)| *form == path)?;
     let location = response.headers().get(header::LOCATION)?.to_str().ok()?;
     let (_, query) = location.split_once('?')?;
     form_urlencoded::parse(query.as_bytes())
         .find(|(key, _)| key == "__err")
-        .map(|(_, error)| ServerFnUrlError::decode_err(&error))
+        .map(|(_, error)| (*page, ServerFnUrlError::decode_err(&error)))
 }
 
-/// The library with what was refused, in the place of the form's own address.
-async fn show_library(
-    state: &AppState,
-    visitor: &Visitor,
-    host: Option<HeaderValue>,
-    error: AppError,
-) -> Response {
+/// The page with what was refused, in the place of the form's own address.
+async fn show(state: &AppState, visitor: &Visitor, page: Request, error: AppError) -> Response {
     let form = FormState {
         problem: Some(error.message.clone()),
         ..pages::usual_form(state)
     };
-    let page = pages::render(state, visitor, form, pages::get_of("/library", host)).await;
+    let page = pages::render(state, visitor, form, page).await;
     Problem::from(error).over(page)
 }
 

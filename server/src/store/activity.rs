@@ -145,51 +145,58 @@ pub struct Rows<'a> {
 /// All days, those of a month side by side, to be [unpacked](unpack).
 const SELECT_MONTHS: &str = "SELECT days FROM activity_months WHERE user_id = $1 ORDER BY month";
 
-/// Adds the days of a month, as `daily_activity.packed` has them: of each, the number of the day,
+/// The days of all months, oldest first, from `daily_activity.packed`: of each, the number of the day,
 /// counted from the first of the year 1, and its figures, every number as four bytes, the highest first.
-fn unpack(month: &[u8], days: &mut Vec<Day>) -> Stored<()> {
-    let (numbers, rest) = month.as_chunks::<4>();
-    let (packed, more) = numbers.as_chunks::<11>();
-    if !rest.is_empty() || !more.is_empty() {
-        return Err(unreadable(month));
+fn unpack(months: &[Vec<u8>]) -> Stored<Vec<Day>> {
+    let mut days = Vec::new();
+    for month in months {
+        let (numbers, rest) = month.as_chunks::<4>();
+        let (packed, more) = numbers.as_chunks::<11>();
+        if !rest.is_empty() || !more.is_empty() {
+            return Err(unreadable(month));
+        }
+        for day in packed {
+            days.push(day_of(*day).ok_or_else(|| unreadable(month))?);
+        }
     }
-    for day in packed {
-        let [
-            number,
-            activities,
-            questions,
-            materials_added,
-            pages_read,
-            study_sessions,
-            study_seconds,
-            xp,
-            materials_finished,
-            achievements,
-            active_hours,
-        ] = day.map(u32::from_be_bytes);
-        let number = i32::try_from(number).ok();
-        let date = number.and_then(NaiveDate::from_num_days_from_ce_opt);
-        days.push(Day {
-            date: date.ok_or_else(|| unreadable(month))?,
-            activities,
-            questions,
-            materials_added,
-            pages_read,
-            study_sessions,
-            study_seconds,
-            xp,
-            materials_finished,
-            achievements,
-            active_hours,
-        });
-    }
-    Ok(())
+    // Within a month they stand as SQLite came by them.
+    days.sort_unstable_by_key(|day| day.date);
+    Ok(days)
+}
+
+fn day_of(packed: [[u8; 4]; 11]) -> Option<Day> {
+    let [
+        number,
+        activities,
+        questions,
+        materials_added,
+        pages_read,
+        study_sessions,
+        study_seconds,
+        xp,
+        materials_finished,
+        achievements,
+        active_hours,
+    ] = packed.map(u32::from_be_bytes);
+    Some(Day {
+        date: NaiveDate::from_num_days_from_ce_opt(i32::try_from(number).ok()?)?,
+        activities,
+        questions,
+        materials_added,
+        pages_read,
+        study_sessions,
+        study_seconds,
+        xp,
+        materials_finished,
+        achievements,
+        active_hours,
+    })
 }
 
 fn unreadable(days: &[u8]) -> StoreError {
     StoreError::Corrupt {
         column: "activity_months.days",
-        value: format!("{days:02x?}"),
+        value: format!("{} bytes", days.len()),
     }
 }
 
@@ -306,11 +313,7 @@ impl Ledger for Rows<'_> {
             .bind(self.user.uuid())
             .fetch_all(&mut **self.tx)
             .await?;
-        let mut days = Vec::new();
-        for month in months {
-            unpack(&month, &mut days)?;
-        }
-        Ok(days)
+        unpack(&months)
     }
 
     async fn tally(&mut self) -> Stored<Tally> {

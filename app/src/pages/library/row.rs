@@ -5,12 +5,11 @@ use crate::{
     api::material::page_faults,
     model::{
         filter::{TAG_MAX_CHARS, TAGS_MAX},
-        id::MaterialId,
         material::{FailureKind, Material, MaterialState, PageFault, TITLE_MAX_CHARS},
     },
     widgets::{
         label,
-        material::{StateLabel, facts},
+        material::{facts, state_label},
     },
 };
 use leptos::{
@@ -60,110 +59,124 @@ const fn button(offer: Offer) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// The row.
+/// The row. What moves with its state is one closure: a slow phone takes a third of a millisecond to wake up
+/// each, in every row.
 #[component]
 pub fn MaterialRow(row: Row) -> impl IntoView {
     let id = row.id.to_string();
     let anchor = anchor(&id);
     let material = RwSignal::from(row.material);
+    let faults = RwSignal::new(None::<Vec<PageFault>>);
     let title = move || material.with(|material| material.title.clone());
-    let offer = Memo::new(move |_| material.with(offer));
     let field = StoredValue::new("title-".to_owned() + &id);
     let tags_field = StoredValue::new("tags-".to_owned() + &id);
-    let tags = Memo::new(move |_| material.with(|material| material.tags.clone()));
-    let ask = "/coach?material=".to_owned() + &id;
-    let href = "/library/".to_owned() + &id;
-    let read = href.clone();
-    let so_far = Memo::new(move |_| material.with(pages_so_far));
-    let can_ask = Memo::new(move |_| material.with(|material| material.pages_searchable > 0));
     let id = StoredValue::new(id);
     view! {
         <li class="material-row" id=anchor data-testid="material-row">
-            <a class="title" href=href>{title}</a>
-            <StateLabel material=material />
-            <p class="facts">
-                {move || material.with(facts)}
-                {move || so_far.get().map(|pages| {
-                    let is_whole = material.with(|material| material.page_count == Some(pages));
-                    let words = if is_whole {
-                        "Open it".to_owned()
-                    } else {
-                        ["Read ", &label::count(u64::from(pages), "page"), " so far"].concat()
-                    };
-                    view! { ". " <a href=read.clone()>{words}</a> }
-                })}
-            </p>
-            {move || material.with(|material| material.note.clone()).map(|note| view! { <p class="facts note">{note}</p> })}
-            {move || (offer.get() == Offer::Unlock).then(|| view! { <Unlock id=id.get_value() /> })}
-            <Faults id=row.id material />
-            {move || {
-                let tags = tags.get();
-                (!tags.is_empty()).then(|| view! {
-                    <p class="tags">
-                        {tags.into_iter().map(|tag| {
-                            let ask = "/coach?tag=".to_owned() + &Url::escape(&tag);
-                            view! { <a class="tag" href=ask title="Ask the coach about this tag">{tag}</a> }
-                        }).collect_view()}
-                    </p>
-                })
-            }}
+            {move || material.with(|material| id.with_value(|id| standing(material, id, faults)))}
             <div class="row-actions">
-                {move || can_ask.get().then(|| view! { <a class="link" href=ask.clone()>"Ask"</a> })}
-                {move || button(offer.get()).map(|(action, word)| view! {
-                    <form method="post" action=action>
-                        <input type="hidden" name="id" value=id.get_value() />
-                        <button class="link" type="submit">{word}</button>
-                    </form>
-                })}
-                <Fold id word="Rename">
-                    <form method="post" action="/api/fn/rename_material">
-                        <input type="hidden" name="id" value=id.get_value() />
-                        <label for=field.get_value()>"New title"</label>
-                        <input id=field.get_value() name="title" type="text" required maxlength=TITLE_MAX_CHARS.to_string() value=title />
-                        <button class="button" type="submit">"Rename"</button>
-                    </form>
+                {move || material.with(|material| id.with_value(|id| actions(material, id)))}
+                <Fold id word="Rename" action="/api/fn/rename_material">
+                    <label for=field.get_value()>"New title"</label>
+                    <input id=field.get_value() name="title" type="text" required maxlength=TITLE_MAX_CHARS.to_string() value=title />
+                    <button class="button" type="submit">"Rename"</button>
                 </Fold>
-                <Fold id word="Tags">
-                    <form method="post" action="/api/fn/tag_material">
-                        <input type="hidden" name="id" value=id.get_value() />
-                        <label for=tags_field.get_value()>"Tags, with commas between them"</label>
-                        <input
-                            id=tags_field.get_value()
-                            name="tags"
-                            type="text"
-                            autocapitalize="none"
-                            maxlength=TAGS_MAX_CHARS.to_string()
-                            value=move || material.with(|material| material.tags.join(", "))
-                        />
-                        <p class="hint">"The coach can be asked about all documents of a tag."</p>
-                        <button class="button" type="submit">"Save"</button>
-                    </form>
+                <Fold id word="Tags" action="/api/fn/tag_material">
+                    <label for=tags_field.get_value()>"Tags, with commas between them"</label>
+                    <input
+                        id=tags_field.get_value()
+                        name="tags"
+                        type="text"
+                        autocapitalize="none"
+                        maxlength=TAGS_MAX_CHARS.to_string()
+                        value=move || material.with(|material| material.tags.join(", "))
+                    />
+                    <p class="hint">"The coach can be asked about all documents of a tag."</p>
+                    <button class="button" type="submit">"Save"</button>
                 </Fold>
-                <Fold id word="Delete">
-                    <form method="post" action="/api/fn/delete_material">
-                        <input type="hidden" name="id" value=id.get_value() />
-                        <p>"This removes the file, its pages and its passages. Answers that quote it keep their words, but their links end."</p>
-                        <button class="button danger" type="submit">"Delete \u{201c}" {title} "\u{201d} and everything made from it"</button>
-                    </form>
+                <Fold id word="Delete" action="/api/fn/delete_material">
+                    <p>"This removes the file, its pages and its passages. Answers that quote it keep their words, but their links end."</p>
+                    <button class="button danger" type="submit">"Delete \u{201c}" {title} "\u{201d} and everything made from it"</button>
                 </Fold>
             </div>
         </li>
     }
 }
 
-/// What unfolds when somebody wants it, one at a time in a row. Browsers look through all fields of a page for
-/// what they could fill in, with twenty documents for a third of a second on a slow phone; so the form is made
+/// What it is and where it stands.
+fn standing(material: &Material, id: &str, faults: RwSignal<Option<Vec<PageFault>>>) -> AnyView {
+    let href = "/library/".to_owned() + id;
+    let so_far = pages_so_far(material).map(|pages| {
+        let words = if material.page_count == Some(pages) {
+            "Open it".to_owned()
+        } else {
+            ["Read ", &label::count(u64::from(pages), "page"), " so far"].concat()
+        };
+        view! { ". " <a href=href.clone()>{words}</a> }
+    });
+    let tags = (!material.tags.is_empty()).then(|| {
+        let tags = material.tags.iter().map(|tag| {
+            let ask = "/coach?tag=".to_owned() + &Url::escape(tag);
+            view! { <a class="tag" href=ask title="Ask the coach about this tag">{tag.clone()}</a> }
+        });
+        view! { <p class="tags">{tags.collect_view()}</p> }
+    });
+    view! {
+        <a class="title" href=href>{material.title.clone()}</a>
+        {state_label(material)}
+        <p class="facts">{facts(material)} {so_far}</p>
+        {material.note.clone().map(|note| view! { <p class="facts note">{note}</p> })}
+        {(offer(material) == Offer::Unlock).then(|| unlock(id))}
+        {page_faults_of(material, faults)}
+        {tags}
+    }
+    .into_any()
+}
+
+/// What can be done with it at one click.
+fn actions(material: &Material, id: &str) -> AnyView {
+    let ask = (material.pages_searchable > 0).then(|| {
+        let ask = "/coach?material=".to_owned() + id;
+        view! { <a class="link" href=ask>"Ask"</a> }
+    });
+    let button = button(offer(material)).map(|(action, word)| {
+        view! {
+            <form method="post" action=action>
+                <input type="hidden" name="id" value=id.to_owned() />
+                <button class="link" type="submit">{word}</button>
+            </form>
+        }
+    });
+    (ask, button).into_any()
+}
+
+/// A form that unfolds when somebody wants it, one at a time in a row. Browsers look through all fields of a page
+/// for what they could fill in, with twenty documents for a third of a second on a slow phone; so the form is made
 /// when it is unfolded, and is in the page before that for those without a script alone.
 #[component]
-fn Fold(id: StoredValue<String>, word: &'static str, children: ChildrenFn) -> impl IntoView {
+fn Fold(
+    id: StoredValue<String>,
+    word: &'static str,
+    /// The server function the form is sent to.
+    action: &'static str,
+    children: ChildrenFn,
+) -> impl IntoView {
     let is_wanted = RwSignal::new(false);
-    let plain = is_server().then(|| children().to_html());
+    let form = move || {
+        view! {
+            <form method="post" action=action>
+                <input type="hidden" name="id" value=id.get_value() />
+                {children()}
+            </form>
+        }
+    };
+    let plain = is_server().then(|| form().to_html());
     view! {
         <details name=id.get_value() on:toggle=move |_| is_wanted.set(true) on:submit=fold>
             <summary>{word}</summary>
             <div class="panel">
                 <noscript inner_html=plain></noscript>
-                {move || is_wanted.get().then(|| children())}
+                {move || is_wanted.get().then(&form)}
             </div>
         </details>
     }
@@ -188,13 +201,12 @@ fn pages_so_far(material: &Material) -> Option<u32> {
 }
 
 /// Asks for a locked document's password. It is sent once and kept nowhere.
-#[component]
-fn Unlock(id: String) -> impl IntoView {
-    let field = "password-".to_owned() + &id;
+fn unlock(id: &str) -> impl IntoView + use<> {
+    let field = "password-".to_owned() + id;
     view! {
         <div class="unlock">
             <form method="post" action="/api/fn/unlock_material">
-                <input type="hidden" name="id" value=id />
+                <input type="hidden" name="id" value=id.to_owned() />
                 <label for=field.clone()>"Password of this document"</label>
                 <input id=field name="password" type="password" required autocomplete="off" />
                 <button class="button" type="submit">"Open it"</button>
@@ -205,10 +217,11 @@ fn Unlock(id: String) -> impl IntoView {
 }
 
 /// The pages that could not be read or not wholly, asked for when somebody wants to see them.
-#[component]
-fn Faults(id: MaterialId, material: RwSignal<Material>) -> impl IntoView {
-    let count = Memo::new(move |_| material.with(|material| material.page_fault_count));
-    let faults = RwSignal::new(None::<Vec<PageFault>>);
+fn page_faults_of(
+    material: &Material,
+    faults: RwSignal<Option<Vec<PageFault>>>,
+) -> Option<impl IntoView + use<>> {
+    let (id, count) = (material.id, material.page_fault_count);
     let open = move |event: Event| {
         let is_open = event
             .target()
@@ -222,29 +235,27 @@ fn Faults(id: MaterialId, material: RwSignal<Material>) -> impl IntoView {
             });
         }
     };
-    view! {
-        {move || (count.get() > 0).then(|| view! {
+    (count > 0).then(|| {
+        view! {
             <details class="faults" on:toggle=open>
-                <summary>
-                    {move || label::count(u64::from(count.get()), "page") + " could not be read in full"}
-                </summary>
-                {move || match faults.get() {
+                <summary>{label::count(u64::from(count), "page") + " could not be read in full"}</summary>
+                {faults.with(|faults| match faults {
                     None => view! { <p class="facts">"Asking which"</p> }.into_any(),
                     Some(faults) => {
                         let more = faults.len().saturating_sub(FAULTS_SHOWN);
                         view! {
                             <ul>
-                                {faults.into_iter().take(FAULTS_SHOWN).map(|fault| view! {
-                                    <li>"Page " {fault.page} ": " {fault.reason}</li>
+                                {faults.iter().take(FAULTS_SHOWN).map(|fault| view! {
+                                    <li>"Page " {fault.page} ": " {fault.reason.clone()}</li>
                                 }).collect_view()}
                                 {(more > 0).then(|| view! { <li>"And " {more.to_string()} " more."</li> })}
                             </ul>
                         }.into_any()
                     }
-                }}
+                })}
             </details>
-        })}
-    }
+        }
+    })
 }
 
 /// The row's id in the page, for links to it.

@@ -229,13 +229,13 @@ async fn a_recount_of_an_older_version_is_done_once() {
 }
 
 #[tokio::test]
-async fn the_months_follow_their_days_until_the_last_one_is_gone() {
+async fn the_months_follow_their_days_and_go_with_the_last_of_them() {
     let desk = Desk::new("UTC", "2026-01-30T10:00:00Z").await;
     for number in 1..=4 {
         desk.ask(number).await;
         desk.pass(TimeDelta::days(1));
     }
-    let change = async |change: &'static str| {
+    let changed = async |change: &'static str| {
         let mut tx = desk.db.write().await.expect("a transaction");
         let query = sqlx::query(change).bind(desk.user.uuid());
         query.execute(&mut *tx).await.expect("changed");
@@ -244,19 +244,34 @@ async fn the_months_follow_their_days_until_the_last_one_is_gone() {
         let days = history.iter().map(|day| (day.date.to_string(), day.xp));
         days.collect::<Vec<_>>()
     };
-    let days = change("UPDATE daily_activity SET xp = 7 WHERE user_id = $1").await;
+    let days = changed("UPDATE daily_activity SET xp = 7 WHERE user_id = $1").await;
     let dates = ["2026-01-30", "2026-01-31", "2026-02-01", "2026-02-02"];
     assert_eq!(days, dates.map(|date| (date.to_owned(), 7)));
-    let days = change(
-        "DELETE FROM daily_activity WHERE user_id = $1 AND local_date IN ('2026-01-30', '2026-01-31', '2026-02-01')",
+    let days = changed(
+        "DELETE FROM daily_activity WHERE user_id = $1
+         AND local_date IN ('2026-01-30', '2026-02-01', '2026-02-02')",
     )
     .await;
-    assert_eq!(days, [("2026-02-02".to_owned(), 7)]);
-    assert_eq!(change("DELETE FROM users WHERE id = $1").await, []);
-    let months = "SELECT count(*) FROM activity_months";
-    let left: i64 = sqlx::query_scalar(months)
-        .fetch_one(desk.db.read())
-        .await
-        .expect("a count");
-    assert_eq!(left, 0);
+    assert_eq!(days, [("2026-01-31".to_owned(), 7)]);
+    let months = "SELECT group_concat(month) FROM activity_months";
+    let months = sqlx::query_scalar(months).fetch_one(desk.db.read());
+    let months: String = months.await.expect("the months");
+    assert_eq!(months, "2026-01");
+}
+
+#[tokio::test]
+async fn an_account_that_goes_takes_its_months_with_it() {
+    let desk = Desk::new("UTC", "2026-01-30T10:00:00Z").await;
+    for number in 1..=4 {
+        desk.ask(number).await;
+        desk.pass(TimeDelta::days(1));
+    }
+    let mut tx = desk.db.write().await.expect("a transaction");
+    let query = sqlx::query("DELETE FROM users WHERE id = $1").bind(desk.user.uuid());
+    query.execute(&mut *tx).await.expect("deleted");
+    tx.commit().await.expect("kept");
+    let left =
+        "SELECT (SELECT count(*) FROM activity_months) + (SELECT count(*) FROM daily_activity)";
+    let left = sqlx::query_scalar(left).fetch_one(desk.db.read());
+    assert_eq!(left.await.expect("a count"), 0_i64);
 }

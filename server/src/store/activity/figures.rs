@@ -23,12 +23,8 @@ pub type Period = (NaiveDate, NaiveDate);
 
 /// All days with anything on them, oldest first.
 pub async fn history(db: &Db, user: UserId) -> Stored<Vec<Day>> {
-    let mut days = Vec::new();
-    let months = db.look("history", SELECT_MONTHS, &[&user.uuid()], |row| {
-        Ok(unpack(row.get_ref(0)?.as_blob()?, &mut days))
-    })?;
-    months.into_iter().collect::<Stored<()>>()?;
-    Ok(days)
+    let months = db.look("history", SELECT_MONTHS, &[&user.uuid()], |row| row.get(0))?;
+    unpack(&months)
 }
 
 /// How many documents were read in a period, and how many of them were finished when it ended.
