@@ -59,8 +59,8 @@ const fn button(offer: Offer) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// The row. What moves with its state is one closure: a slow phone takes a third of a millisecond to wake up
-/// each, in every row.
+/// The row. What moves with its state is drawn by two closures and not by one for each word, for a page
+/// wakes them all up before it answers.
 #[component]
 pub fn MaterialRow(row: Row) -> impl IntoView {
     let id = row.id.to_string();

@@ -272,6 +272,9 @@ async fn an_account_that_goes_takes_its_months_with_it() {
     tx.commit().await.expect("kept");
     let left =
         "SELECT (SELECT count(*) FROM activity_months) + (SELECT count(*) FROM daily_activity)";
-    let left = sqlx::query_scalar(left).fetch_one(desk.db.read());
-    assert_eq!(left.await.expect("a count"), 0_i64);
+    let left: i64 = sqlx::query_scalar(left)
+        .fetch_one(desk.db.read())
+        .await
+        .expect("a count");
+    assert_eq!(left, 0);
 }
